@@ -1,0 +1,1 @@
+"""Everything that observes: frame sources, person landmarks and masks."""

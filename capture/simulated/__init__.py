@@ -1,0 +1,1 @@
+"""A simulated shopper before a simulated depth camera."""

@@ -1,0 +1,1 @@
+"""The application: commands, visits, files, and (in `view` and `app`) the engine."""

@@ -1,0 +1,1 @@
+"""Patterns: drafting garments as flat panels with seams, and cutting the panels into triangles."""
