@@ -9,7 +9,7 @@ from solver.errors import ChevalError
 from solver.types import DepthNoise, Frame, Intrinsics
 
 
-class EndOfRecording(ChevalError):  # noqa: N818 - an event, not a fault
+class EndOfRecording(ChevalError):
     """A recording or a simulated visit has come to its end."""
 
 
@@ -52,7 +52,10 @@ class FrameSource(Protocol):
         ...
 
     def read(self, timeout_s: float = 1.0) -> Frame:
-        """The next frame. Raises `FrameTimeoutError`, `EndOfRecording` (again at every further call) or `DeviceLostError`."""
+        """The next frame.
+
+        Raises `FrameTimeoutError`, `EndOfRecording` (again at every further call) or `DeviceLostError`.
+        """
         ...
 
     def close(self) -> None:

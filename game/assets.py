@@ -13,6 +13,7 @@ from solver.types import read_only
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 SHADERS = Path(__file__).resolve().parent.parent / "shaders"
+POSE_LANDMARKER = ASSETS / "models" / "pose_landmarker.task"
 
 
 @lru_cache(maxsize=1)
