@@ -1,0 +1,437 @@
+"""Least squares for the articulated body: pull the skinned model towards observations by Gauss-Newton.
+
+    alignment = BodyAlignment(model, shape_count=20)            # pelvis motion, 19 joints, 20 shape coefficients
+    state = Articulation.at_rest(model)
+    for _ in range(5):
+        alignment.linearise(state)                              # forgets the former sums
+        alignment.add_point_to_plane(vertices, targets, normals, weights)
+        alignment.add_pose_prior(state.pose, precision)
+        alignment.add_shape_prior(0.0, 1.0)
+        state = alignment.step()                                # solves and moves
+
+Parameters are ordered root (6: rotation about the pelvis, translation, world axes), active joints (3 each), shape.
+Joint increments are left-multiplicative in the axes of the joint's parent: R_j <- exp(delta_j) R_j; the root turns
+by T_wb <- translate(t) rotate(exp(w) about the pelvis) T_wb. The pelvis joint is never active: T_wb is its motion.
+A *point* of the body is a vertex, given by its index, a joint, given by `alignment.joint_point(j)`, or a
+barycentric mixture of three of them. Every residual is r = direction . (v - target) with weight w = 1 / sigma^2
+(times the robust weight), so that the whole is a negative log-likelihood and priors need no magic factors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+from solver.body import BodyModel, joint_transforms, rotation_matrices, shape_body, skin
+from solver.kernels.body_alignment import ROOT_COUNT, LinearisedBody, accumulate_rows, pose_points, write_jacobian
+from solver.types import Intrinsics
+
+SHARE_COUNT = 4
+FINGERS = ("index_", "middle_", "ring_", "pinky_", "thumb_")
+TOES = ("ball_",)
+
+
+@dataclass(frozen=True, slots=True)
+class Articulation:
+    """Where a body is: what Gauss-Newton moves."""
+
+    shape: NDArray[np.float64]
+    """Coefficients, (K,)."""
+    pose: NDArray[np.float64]
+    """Rotation vectors [rad], (J, 3)."""
+    T_wb: NDArray[np.float64]
+    """Body to world, (4, 4)."""
+
+    @classmethod
+    def at_rest(cls, model: BodyModel) -> Self:
+        """The mean body at rest at the world's origin."""
+        return cls(np.zeros(model.shape_count), np.zeros((model.joint_count, 3)), np.eye(4))
+
+    def vertices(self, model: BodyModel) -> NDArray[np.float32]:
+        """Posed vertices [m], (V, 3), frame w."""
+        rest = shape_body(model, self.shape)
+        return skin(model, rest.vertices, joint_transforms(model, rest.joints, self.pose, self.T_wb))
+
+    def joints(self, model: BodyModel) -> NDArray[np.float64]:
+        """Posed joints [m], (J, 3), frame w."""
+        rest = shape_joints(model, self.shape)
+        transforms = joint_transforms(model, rest, self.pose, self.T_wb)
+        return np.einsum("jab,jb->ja", transforms[:, :3, :3], rest) + transforms[:, :3, 3]
+
+
+def shape_joints(model: BodyModel, coefficients: NDArray) -> NDArray[np.float64]:
+    """Joints at rest [m], (J, 3), of shape `coefficients` (any length up to K)."""
+    basis = model.joint_basis[: len(coefficients)]
+    return model.joint_template + np.tensordot(np.asarray(coefficients, np.float64), basis, 1)
+
+
+def rotation_vectors(matrices: NDArray) -> NDArray[np.float64]:
+    """Rotation vectors [rad], (N, 3), of rotation `matrices` (N, 3, 3); angles from 0 to pi."""
+    matrices = np.asarray(matrices, np.float64)
+    trace = np.trace(matrices, axis1=1, axis2=2)
+    # Through the quaternion, largest component first: exact near 0 and near pi alike.
+    diagonal = np.stack([trace, matrices[:, 0, 0], matrices[:, 1, 1], matrices[:, 2, 2]], 1)
+    quaternions = np.empty((len(matrices), 4))
+    for n, m in enumerate(matrices):
+        largest = int(np.argmax(diagonal[n]))
+        if largest == 0:
+            q = (1.0 + trace[n], m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1])
+        elif largest == 1:
+            q = (m[2, 1] - m[1, 2], 1.0 + 2.0 * m[0, 0] - trace[n], m[0, 1] + m[1, 0], m[0, 2] + m[2, 0])
+        elif largest == 2:
+            q = (m[0, 2] - m[2, 0], m[0, 1] + m[1, 0], 1.0 + 2.0 * m[1, 1] - trace[n], m[1, 2] + m[2, 1])
+        else:
+            q = (m[1, 0] - m[0, 1], m[0, 2] + m[2, 0], m[1, 2] + m[2, 1], 1.0 + 2.0 * m[2, 2] - trace[n])
+        quaternions[n] = q
+    quaternions /= np.linalg.norm(quaternions, axis=1)[:, None]
+    quaternions *= np.where(quaternions[:, :1] < 0.0, -1.0, 1.0)
+    sine = np.linalg.norm(quaternions[:, 1:], axis=1)
+    angle = 2.0 * np.arctan2(sine, quaternions[:, 0])
+    scale = np.where(sine < 1e-12, 2.0, angle / np.where(sine < 1e-12, 1.0, sine))
+    return quaternions[:, 1:] * scale[:, None]
+
+
+def inverse_left_jacobians(vectors: NDArray) -> NDArray[np.float64]:
+    """d(rotation vector) / d(left increment), (N, 3, 3): log(exp(d) exp(v)) = v + J d (Sola 2018, eq. 146)."""
+    vectors = np.asarray(vectors, np.float64)
+    angle = np.linalg.norm(vectors, axis=1)
+    cross = np.zeros((len(vectors), 3, 3))
+    cross[:, 0, 1], cross[:, 0, 2] = -vectors[:, 2], vectors[:, 1]
+    cross[:, 1, 0], cross[:, 1, 2] = vectors[:, 2], -vectors[:, 0]
+    cross[:, 2, 0], cross[:, 2, 1] = -vectors[:, 1], vectors[:, 0]
+    half = angle / 2.0
+    small = angle < 1e-4
+    safe = np.where(small, 1.0, angle)
+    factor = np.where(small, 1.0 / 12.0, (1.0 - half / np.tan(np.where(small, 1.0, half))) / safe**2)
+    return np.eye(3) - 0.5 * cross + factor[:, None, None] * (cross @ cross)
+
+
+def robust_weights(
+    residuals: NDArray, scale: ArrayLike, kind: Literal["huber", "tukey", "geman_mcclure"]
+) -> NDArray[np.float64]:
+    """IRLS weights, 0 to 1, of `residuals` in units of their `scale` (Zhang 1997, table 1).
+
+    Huber turns linear at 1.345 scales, Tukey rejects beyond 4.685, Geman-McClure halves the pull at about 0.64.
+    """
+    x = np.abs(np.asarray(residuals, np.float64) / np.asarray(scale, np.float64))
+    if kind == "huber":
+        return 1.345 / np.maximum(x, 1.345)
+    if kind == "tukey":
+        return np.square(np.maximum(0.0, 1.0 - np.square(x / 4.685)))
+    return 1.0 / np.square(1.0 + np.square(x))
+
+
+class BodyAlignment:
+    """Normal equations of one body: `linearise`, `add_...`, `solve` or `step`. See the module's docstring."""
+
+    def __init__(self, model: BodyModel, active_joints: list[int] | None = None, shape_count: int = 0):
+        """`active_joints` may turn (default: all but pelvis, fingers and toes); the first `shape_count` coefficients
+        may change."""
+        if active_joints is None:
+            idle = FINGERS + TOES
+            active_joints = [j for j, name in enumerate(model.joint_names) if j > 0 and not name.startswith(idle)]
+        self.model = model
+        self.active_joints = np.array(sorted(active_joints), np.int32)
+        self.shape_count = shape_count
+        self.shape_column = ROOT_COUNT + 3 * len(self.active_joints)
+        self.parameter_count = self.shape_column + shape_count
+        self.columns = np.full(model.joint_count, -1, np.int32)
+        self.columns[self.active_joints] = ROOT_COUNT + 3 * np.arange(len(self.active_joints))
+        self._chains = self._active_chains()
+
+        joint_skin = np.zeros((model.joint_count, 4), np.int32)
+        joint_skin[:, 0] = np.arange(model.joint_count)
+        joint_weights = np.zeros((model.joint_count, 4), np.float32)
+        joint_weights[:, 0] = 1.0
+        self._skin_joints = np.concatenate([model.skin_joints, joint_skin])
+        self._skin_weights = np.concatenate([model.skin_weights, joint_weights])
+        basis = np.concatenate([model.shape_basis[:shape_count], model.joint_basis[:shape_count]], axis=1)
+        self._basis = np.ascontiguousarray(basis.transpose(1, 2, 0), np.float32)
+        self._joint_basis = np.ascontiguousarray(model.joint_basis[:shape_count].transpose(1, 2, 0), np.float64)
+        self._rest = np.empty((model.vertex_count + model.joint_count, 3), np.float32)
+        self._rest_shape: NDArray | None = None
+        self._hessians = np.zeros((SHARE_COUNT, self.parameter_count, self.parameter_count))
+        self._gradients = np.zeros((SHARE_COUNT, self.parameter_count))
+        self._prior_hessian = np.zeros((self.parameter_count, self.parameter_count))
+        self._prior_gradient = np.zeros(self.parameter_count)
+
+    def _active_chains(self) -> NDArray[np.int32]:
+        chains = []
+        for j in range(self.model.joint_count):
+            chain, a = [], j
+            while a >= 0:
+                if self.columns[a] >= 0:
+                    chain.append(a)
+                a = int(self.model.joint_parents[a])
+            chains.append(chain)
+        depth = max(1, *(len(chain) for chain in chains))
+        return np.array([chain + [-1] * (depth - len(chain)) for chain in chains], np.int32)
+
+    def joint_point(self, joint: int | NDArray) -> int | NDArray:
+        """Index that makes `joint` a point in the `add_...` calls."""
+        return self.model.vertex_count + joint
+
+    def linearise(self, state: Articulation) -> None:
+        """Set the body to `state` and empty the sums."""
+        model = self.model
+        self.state = state
+        if self._rest_shape is None or not np.array_equal(self._rest_shape, state.shape):
+            body = shape_body(model, state.shape)
+            self._rest[: model.vertex_count] = body.vertices
+            self._joints_rest = body.joints
+            self._rest[model.vertex_count :] = body.joints
+            self._rest_shape = state.shape.copy()
+        transforms = joint_transforms(model, self._joints_rest, state.pose, state.T_wb)
+        self._transforms = transforms
+        rotations = transforms[:, :3, :3]
+        centres = np.einsum("jab,jb->ja", rotations, self._joints_rest) + transforms[:, :3, 3]
+        self._parent_axes = np.where(
+            (model.joint_parents >= 0)[:, None, None], rotations[model.joint_parents], state.T_wb[:3, :3]
+        )
+        self.body = LinearisedBody(
+            self._rest,
+            self._skin_joints,
+            self._skin_weights,
+            np.ascontiguousarray(transforms[:, :3, :]),
+            centres,
+            self._chains,
+            self.columns,
+            self._basis,
+            self._joint_shifts(rotations, state.T_wb[:3, :3]),
+        )
+        self._hessians[:] = 0.0
+        self._gradients[:] = 0.0
+        self._prior_hessian[:] = 0.0
+        self._prior_gradient[:] = 0.0
+
+    def _joint_shifts(self, rotations: NDArray, R_wb: NDArray) -> NDArray[np.float64]:
+        """D_j = dc_j - R_j dJ_j, where dc_j = dc_parent + R_parent (dJ_j - dJ_parent) is the joint's own motion."""
+        basis = self._joint_basis
+        moved = np.zeros_like(basis)
+        if self.shape_count == 0:
+            return moved
+        for j, parent in enumerate(self.model.joint_parents):
+            moved[j] = R_wb @ basis[j] if parent < 0 else moved[parent] + rotations[parent] @ (basis[j] - basis[parent])
+        return moved - rotations @ basis
+
+    @property
+    def vertices(self) -> NDArray[np.float32]:
+        """Posed vertices [m] at the linearisation, (V, 3), frame w."""
+        return skin(self.model, self._rest[: self.model.vertex_count], self._transforms)
+
+    @property
+    def joints(self) -> NDArray[np.float64]:
+        """Posed joints [m] at the linearisation, (J, 3), frame w."""
+        return self.body.centres
+
+    def positions(self, points: NDArray, barycentric: NDArray | None = None) -> NDArray[np.float64]:
+        """World positions [m], (N, 3), of `points`: indices (N,), or (N, 3) with `barycentric` (N, 3)."""
+        corners, barycentric = _as_corners(points, barycentric)
+        out = np.empty((len(corners), 3))
+        pose_points(self.body, corners, barycentric, out)
+        return out
+
+    def add_rows(
+        self,
+        points: NDArray,
+        directions: NDArray,
+        residuals: NDArray,
+        weights: NDArray,
+        barycentric: NDArray | None = None,
+    ) -> None:
+        """Residuals r whose derivative is `directions` . dv: directions (N, 3) frame w, residuals and weights (N,)."""
+        corners, barycentric = _as_corners(points, barycentric)
+        accumulate_rows(
+            self.body,
+            corners,
+            barycentric,
+            np.ascontiguousarray(directions, np.float64),
+            np.ascontiguousarray(residuals, np.float64),
+            np.ascontiguousarray(weights, np.float64),
+            self._hessians,
+            self._gradients,
+        )
+
+    def add_point_to_plane(
+        self,
+        points: NDArray,
+        targets: NDArray,
+        normals: NDArray,
+        weights: NDArray,
+        barycentric: NDArray | None = None,
+        robust: tuple[Literal["huber", "tukey", "geman_mcclure"], float] | None = None,
+    ) -> NDArray[np.float64]:
+        """Pull points onto planes through `targets` (N, 3) square to `normals` (N, 3), frame w; weights 1/m^2, (N,).
+
+        `robust` = (kind, scale in sigmas) re-weights by the present residuals. Returns the residuals [m], (N,).
+        """
+        residuals = np.einsum("ni,ni->n", normals, self.positions(points, barycentric) - targets)
+        if robust is not None:
+            sigma = robust[1] / np.sqrt(np.maximum(weights, 1e-12))
+            weights = weights * robust_weights(residuals, sigma, robust[0])
+        self.add_rows(points, normals, residuals, weights, barycentric)
+        return residuals
+
+    def add_point_to_point(
+        self, points: NDArray, targets: NDArray, weights: NDArray, barycentric: NDArray | None = None
+    ) -> NDArray[np.float64]:
+        """Pull points to `targets` (N, 3), frame w; weights 1/m^2, (N,). Returns v - target, (N, 3)."""
+        offsets = self.positions(points, barycentric) - targets
+        for axis in range(3):
+            directions = np.zeros((len(offsets), 3))
+            directions[:, axis] = 1.0
+            self.add_rows(points, directions, offsets[:, axis], weights, barycentric)
+        return offsets
+
+    def add_reprojection(
+        self,
+        points: NDArray,
+        pixels: NDArray,
+        weights: NDArray,
+        intrinsics: Intrinsics,
+        T_cw: NDArray,
+        barycentric: NDArray | None = None,
+    ) -> NDArray[np.float64]:
+        """Pull the projections of points to `pixels` (N, 2); weights 1/px^2, (N,). Returns residuals [px], (N, 2).
+
+        Points nearer to the camera's plane than 5 cm are left out.
+        """
+        positions = self.positions(points, barycentric) @ T_cw[:3, :3].T + T_cw[:3, 3]
+        weights = np.where(positions[:, 2] > 0.05, weights, 0.0)
+        z = np.maximum(positions[:, 2], 0.05)
+        x, y = positions[:, 0] / z, positions[:, 1] / z
+        zero = np.zeros_like(z)
+        residuals = np.stack([intrinsics.fx * x + intrinsics.cx, intrinsics.fy * y + intrinsics.cy], 1) - pixels
+        across = np.stack([intrinsics.fx / z, zero, -intrinsics.fx * x / z], 1) @ T_cw[:3, :3]
+        down = np.stack([zero, intrinsics.fy / z, -intrinsics.fy * y / z], 1) @ T_cw[:3, :3]
+        self.add_rows(points, across, residuals[:, 0], weights, barycentric)
+        self.add_rows(points, down, residuals[:, 1], weights, barycentric)
+        return residuals
+
+    def add_pose_prior(self, mean: NDArray, precision: ArrayLike) -> None:
+        """Rotation vectors of active joints are near `mean` (J, 3) [rad]; `precision` 1/rad^2, broadcast to (J, 3)."""
+        precision = np.broadcast_to(np.asarray(precision, np.float64), mean.shape)[self.active_joints]
+        self._add_rotation_rows(self.state.pose[self.active_joints] - mean[self.active_joints], precision)
+
+    def add_joint_limits(
+        self, lower: NDArray, upper: NDArray, precision: ArrayLike, axes: NDArray | None = None
+    ) -> None:
+        """One-sided springs of `precision` 1/rad^2 where rotation vectors leave [lower, upper] (J, 3) [rad].
+
+        `axes` (J, 3, 3): rows are the axes on which the limits are measured (default: those of frame b).
+        """
+        joints = self.active_joints
+        frames = np.broadcast_to(np.eye(3), (len(joints), 3, 3)) if axes is None else axes[joints]
+        angles = np.einsum("jab,jb->ja", frames, self.state.pose[joints])
+        excess = np.maximum(angles - upper[joints], 0.0) + np.minimum(angles - lower[joints], 0.0)
+        active = np.broadcast_to(np.asarray(precision, np.float64), excess.shape) * (excess != 0.0)
+        self._add_rotation_rows(excess, active, frames)
+
+    def _add_rotation_rows(self, residuals: NDArray, precision: NDArray, frames: NDArray | None = None) -> None:
+        jacobians = inverse_left_jacobians(self.state.pose[self.active_joints])
+        if frames is not None:
+            jacobians = frames @ jacobians
+        weighted = precision[:, :, None] * jacobians
+        blocks = np.einsum("jai,jak->jik", jacobians, weighted)
+        pulls = np.einsum("jai,ja->ji", weighted, residuals)
+        for n, joint in enumerate(self.active_joints):
+            column = self.columns[joint]
+            self._prior_hessian[column : column + 3, column : column + 3] += blocks[n]
+            self._prior_gradient[column : column + 3] += pulls[n]
+
+    def add_shape_prior(self, mean: ArrayLike, precision: ArrayLike) -> None:
+        """Coefficients are near `mean` with `precision`: a scalar, (shape_count,), or a full matrix."""
+        count = self.shape_count
+        offset = self.state.shape[:count] - np.broadcast_to(np.asarray(mean, np.float64), (count,))
+        matrix = np.asarray(precision, np.float64)
+        if matrix.ndim < 2:
+            matrix = np.diag(np.broadcast_to(matrix, (count,)))
+        self._prior_hessian[self.shape_column :, self.shape_column :] += matrix
+        self._prior_gradient[self.shape_column :] += matrix @ offset
+
+    def add_root_prior(self, T_wb: NDArray, rotation_precision: ArrayLike, translation_precision: ArrayLike) -> None:
+        """The root is near `T_wb` (4, 4): the turn between them in world axes, 1/rad^2, and the pelvis, 1/m^2."""
+        turn = rotation_vectors((self.state.T_wb[:3, :3] @ T_wb[:3, :3].T)[None])
+        jacobian = inverse_left_jacobians(turn)[0]
+        rotation = jacobian.T @ np.diag(np.broadcast_to(np.asarray(rotation_precision, np.float64), (3,)))
+        self._prior_hessian[:3, :3] += rotation @ jacobian
+        self._prior_gradient[:3] += rotation @ turn[0]
+        pelvis = T_wb[:3, :3] @ self._joints_rest[0] + T_wb[:3, 3]
+        rows = np.zeros((3, self.parameter_count))
+        rows[:, 3:6] = np.eye(3)
+        rows[:, self.shape_column :] = (self.state.T_wb[:3, :3] - T_wb[:3, :3]) @ self._joint_basis[0]
+        weighted = rows.T * np.broadcast_to(np.asarray(translation_precision, np.float64), (3,))
+        self._prior_hessian += weighted @ rows
+        self._prior_gradient += weighted @ (self.body.centres[0] - pelvis)
+
+    def normal_equations(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """J^T W J (M, M) and J^T W r (M,) of everything added, in the documented parameters."""
+        lower = self._hessians.sum(0)
+        hessian = np.tril(lower) + np.tril(lower, -1).T
+        gradient = self._gradients.sum(0)
+        self._to_parent_axes(hessian, gradient)
+        return hessian + self._prior_hessian, gradient + self._prior_gradient
+
+    def _to_parent_axes(self, hessian: NDArray, gradient: NDArray) -> None:
+        """Rows were summed for turns in world axes: w = R_parent d, so H <- B^T H B and g <- B^T g, in place."""
+        axes = self._parent_axes[self.active_joints]
+        count = len(axes)
+        part = slice(ROOT_COUNT, self.shape_column)
+        gradient[part] = np.einsum("jba,jb->ja", axes, gradient[part].reshape(count, 3)).ravel()
+        hessian[part] = np.einsum("jba,jbm->jam", axes, hessian[part].reshape(count, 3, -1)).reshape(3 * count, -1)
+        columns = hessian[:, part].reshape(-1, count, 3)
+        hessian[:, part] = np.einsum("mjb,jba->mja", columns, axes).reshape(-1, 3 * count)
+
+    def jacobian(self, points: NDArray, directions: NDArray, barycentric: NDArray | None = None) -> NDArray[np.float64]:
+        """d(directions . v) / d(parameters), (N, M)."""
+        corners, barycentric = _as_corners(points, barycentric)
+        out = np.empty((len(corners), self.parameter_count))
+        write_jacobian(self.body, corners, barycentric, np.ascontiguousarray(directions, np.float64), out)
+        axes = self._parent_axes[self.active_joints]
+        part = slice(ROOT_COUNT, self.shape_column)
+        turns = out[:, part].reshape(len(out), len(axes), 3)
+        out[:, part] = np.einsum("njb,jba->nja", turns, axes).reshape(len(out), -1)
+        return out
+
+    def solve(self, damping: float = 1e-6) -> NDArray[np.float64]:
+        """The Gauss-Newton increment (M,). `damping` is relative to each parameter's own curvature (Marquardt)."""
+        hessian, gradient = self.normal_equations()
+        diagonal = np.diagonal(hessian)
+        # A parameter nothing was said about keeps its place.
+        floor = 1e-9 * max(float(diagonal.max(initial=0.0)), 1e-12)
+        hessian[np.diag_indices_from(hessian)] += damping * diagonal + floor
+        return -cho_solve(cho_factor(hessian, lower=True, check_finite=False), gradient, check_finite=False)
+
+    def moved(self, increment: NDArray) -> Articulation:
+        """The linearised state after `increment` (M,)."""
+        state = self.state
+        joints = self.active_joints
+        turns = rotation_matrices(increment[ROOT_COUNT : self.shape_column].reshape(-1, 3))
+        pose = state.pose.copy()
+        pose[joints] = rotation_vectors(turns @ rotation_matrices(state.pose[joints]))
+        shape = state.shape.copy()
+        shape[: self.shape_count] += increment[self.shape_column :]
+        turn = rotation_matrices(increment[None, :3])[0]
+        pelvis = self.body.centres[0]
+        T_wb = state.T_wb.copy()
+        T_wb[:3, :3] = turn @ state.T_wb[:3, :3]
+        T_wb[:3, 3] = turn @ (state.T_wb[:3, 3] - pelvis) + pelvis + increment[3:6]
+        return replace(state, shape=shape, pose=pose, T_wb=T_wb)
+
+    def step(self, damping: float = 1e-6) -> Articulation:
+        """Solve, and return the state moved by the solution."""
+        return self.moved(self.solve(damping))
+
+
+def _as_corners(points: NDArray, barycentric: NDArray | None) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    if barycentric is not None:
+        return np.ascontiguousarray(points, np.int32), np.ascontiguousarray(barycentric, np.float64)
+    corners = np.zeros((len(points), 3), np.int32)
+    corners[:, 0] = points
+    weights = np.zeros((len(points), 3))
+    weights[:, 0] = 1.0
+    return corners, weights
