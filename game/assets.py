@@ -50,4 +50,6 @@ def load_body_model() -> BodyModel:
         part_names=tuple(str(name) for name in data["part_names"]),
         part_labels=read_only(np.ascontiguousarray(data["part_labels"], np.uint8)),
         landmarks=landmarks,
+        region_names=tuple(str(name) for name in data["region_names"]),
+        region_labels=read_only(np.ascontiguousarray(data["region_labels"], np.uint8)),
     )

@@ -47,6 +47,10 @@ class BodyModel:
     """Index into `part_names` of each vertex, shape (V,)."""
     landmarks: Mapping[str, int] = field(default_factory=dict)
     """Vertex index of each named landmark."""
+    region_names: tuple[str, ...] = ()
+    """How surfaces look: skin, scalp, brows, eyes (the white), irises, pupils, lips, mouth_inside, nails, areolae."""
+    region_labels: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    """Index into `region_names` of each vertex, shape (V,)."""
 
     @property
     def vertex_count(self) -> int:
@@ -70,6 +74,10 @@ class BodyModel:
     def part(self, name: str) -> int:
         """Index of the part called `name`."""
         return self.part_names.index(name)
+
+    def in_region(self, *names: str) -> NDArray[np.bool_]:
+        """Which vertices lie in one of the regions called `names`, shape (V,)."""
+        return np.isin(self.region_labels, [self.region_names.index(name) for name in names])
 
 
 @dataclass(frozen=True, slots=True)
