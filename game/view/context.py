@@ -1,0 +1,139 @@
+"""The OpenGL context. Offscreen it opens no window and no audio device."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from panda3d.core import (
+    FrameBufferProperties,
+    GraphicsEngine,
+    GraphicsOutput,
+    GraphicsPipe,
+    GraphicsPipeSelection,
+    SamplerState,
+    Texture,
+    WindowProperties,
+    load_prc_file_data,
+)
+
+from solver.errors import ChevalError
+
+load_prc_file_data(
+    "cheval",
+    "\n".join(
+        (
+            "window-type none",
+            "audio-library-name null",
+            "textures-power-2 none",
+            "sync-video false",
+            "gl-immutable-texture-storage true",
+            "notify-level-display fatal",
+            "notify-level-egldisplay fatal",
+            "notify-level-x11display fatal",
+        )
+    ),
+)
+
+# Without a screen the EGL-only module comes first: the windowing one would complain about the missing display.
+OFFSCREEN_MODULES = ("p3headlessgl", "pandagl")
+
+
+class NoGraphicsError(ChevalError):
+    """No OpenGL 3.3 context can be had on this machine."""
+
+
+class Context:
+    """An OpenGL context without a window. All buffers of one stage share it."""
+
+    def __init__(self) -> None:
+        """Opens the first context that gives OpenGL 3.3. Raises `NoGraphicsError`."""
+        self.engine = GraphicsEngine.get_global_ptr()
+        failures = []
+        for module in OFFSCREEN_MODULES:
+            self.pipe = GraphicsPipeSelection.get_global_ptr().make_module_pipe(module)
+            if self.pipe is None or not self.pipe.is_valid():
+                failures.append(f"{module}: no display")
+                continue
+            self._host = self._open("cheval-host", (8, 8), FrameBufferProperties.get_default(), None)
+            if self._host is None:
+                failures.append(f"{module}: no context")
+                continue
+            gsg = self._host.get_gsg()
+            if (gsg.driver_version_major, gsg.driver_version_minor) >= (3, 3):
+                return
+            failures.append(f"{module}: OpenGL {gsg.driver_version_major}.{gsg.driver_version_minor} only")
+            self.engine.remove_window(self._host)
+        raise NoGraphicsError(
+            f"no OpenGL 3.3 on this machine ({'; '.join(failures)}); install a GPU driver, or Mesa's software "
+            "rasteriser (Debian: libegl1 libgl1-mesa-dri)"
+        )
+
+    @property
+    def renderer(self) -> str:
+        """The driver's own name of what draws, as `doctor` shows it."""
+        gsg = self._host.get_gsg()
+        return f"{gsg.driver_renderer}, OpenGL {gsg.driver_version}"
+
+    def open_target(self, name: str, size: tuple[int, int], samples: int = 0, sort: int = 0) -> Target:
+        """A colour buffer of `size` (width, height) that can be read back. Raises `NoGraphicsError`."""
+        properties = FrameBufferProperties()
+        properties.set_rgba_bits(8, 8, 8, 8)
+        properties.set_depth_bits(24)
+        properties.set_multisamples(samples)
+        buffer = self._open(name, size, properties, self._host, sort)
+        if buffer is None:
+            raise NoGraphicsError(f"the driver gives no {size[0]}x{size[1]} buffer; ask for a smaller picture")
+        return Target(buffer)
+
+    def open_depth_map(self, name: str, resolution: int, sort: int) -> tuple[GraphicsOutput, Texture]:
+        """A square buffer whose depth can be sampled with hardware comparison: a shadow map."""
+        properties = FrameBufferProperties()
+        properties.set_depth_bits(24)
+        buffer = self._open(name, (resolution, resolution), properties, self._host, sort)
+        if buffer is None:
+            raise NoGraphicsError(f"the driver gives no {resolution}x{resolution} depth buffer")
+        texture = Texture(name)
+        texture.set_minfilter(SamplerState.FT_shadow)
+        texture.set_magfilter(SamplerState.FT_shadow)
+        texture.set_wrap_u(SamplerState.WM_border_color)
+        texture.set_wrap_v(SamplerState.WM_border_color)
+        texture.set_border_color((1, 1, 1, 1))
+        buffer.add_render_texture(texture, GraphicsOutput.RTM_bind_or_copy, GraphicsOutput.RTP_depth)
+        return buffer, texture
+
+    def close(self, buffer: GraphicsOutput | None = None) -> None:
+        """Gives `buffer`, or the whole context, back to the driver."""
+        self.engine.remove_window(buffer or self._host)
+
+    def _open(
+        self,
+        name: str,
+        size: tuple[int, int],
+        properties: FrameBufferProperties,
+        host: GraphicsOutput | None,
+        sort: int = 0,
+    ) -> GraphicsOutput | None:
+        arguments = (self.pipe, name, sort, properties, WindowProperties.size(*size), GraphicsPipe.BF_refuse_window)
+        buffer = self.engine.make_output(*arguments) if host is None else self.engine.make_output(*arguments, host.get_gsg(), host)
+        if buffer is not None:
+            self.engine.open_windows()
+            if buffer.is_valid():
+                buffer.set_clear_color_active(False)
+                return buffer
+            self.engine.remove_window(buffer)
+        return None
+
+
+class Target:
+    """A buffer with a copy of its picture in main memory."""
+
+    def __init__(self, buffer: GraphicsOutput):
+        self.buffer = buffer
+        self._texture = Texture("picture")
+        buffer.add_render_texture(self._texture, GraphicsOutput.RTM_copy_ram, GraphicsOutput.RTP_color)
+
+    def read(self) -> NDArray[np.uint8]:
+        """The picture last drawn, shape (H, W, 3), sRGB, RGB order, top row first."""
+        height, width = self._texture.get_y_size(), self._texture.get_x_size()
+        pixels = np.frombuffer(self._texture.get_ram_image(), np.uint8).reshape(height, width, -1)
+        return np.ascontiguousarray(pixels[::-1, :, 2::-1])

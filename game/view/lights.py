@@ -1,0 +1,102 @@
+"""The studio's light: a key softbox above and left of the camera, a wide fill, two strips behind, a room that glows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from panda3d.core import (
+    Camera,
+    ColorWriteAttrib,
+    CullFaceAttrib,
+    LVecBase3f,
+    LVecBase4f,
+    NodePath,
+    PTA_LVecBase3f,
+    PTA_LVecBase4f,
+)
+
+from game.view.camera import OPENGL_FROM_OPENCV, look_from, opengl_lens, panda_matrix, set_view
+from game.view.context import Context
+from game.view.shaders import program
+
+
+class Softbox(NamedTuple):
+    """A lamp. Place is relative to the floor below the person, seen from the camera: right, away, up [m]."""
+
+    place: tuple[float, float, float]
+    half_size: float
+    color: tuple[float, float, float]
+    """Linear RGB, irradiance at 1 m."""
+
+
+KEY = Softbox((-1.75, -2.1, 2.75), 0.70, (7.6, 7.2, 6.7))
+FILL = Softbox((2.3, -2.4, 1.5), 1.10, (2.2, 2.35, 2.6))
+STRIP_LEFT = Softbox((-1.7, 1.4, 1.9), 0.40, (3.6, 3.5, 3.4))
+STRIP_RIGHT = Softbox((1.6, 1.3, 2.1), 0.40, (4.4, 4.2, 3.9))
+LIGHTS = (KEY, FILL, STRIP_LEFT, STRIP_RIGHT)
+
+ROOM = {
+    "room_above": (0.34, 0.34, 0.35),
+    "room_around": (0.22, 0.215, 0.21),
+    "room_below": (0.20, 0.185, 0.17),
+}
+
+SHADOW_RESOLUTION = 640
+SHADOW_HALF_WIDTH = 1.25
+SHADOW_AIM_HEIGHT = 0.85
+
+
+class LightRig:
+    """The lamps around one place of the floor, and the key's shadow map."""
+
+    def __init__(self, context: Context, casters: NodePath):
+        """`casters` is the node whose geometry throws shadows."""
+        self._buffer, self._texture = context.open_depth_map("key-shadow", SHADOW_RESOLUTION, sort=-10)
+        self._buffer.set_clear_depth_active(True)
+        self._lens = opengl_lens()
+        node = Camera("key", self._lens)
+        state = NodePath("shadow-state")
+        state.set_shader(program("shadow"), 100)
+        state.set_attrib(ColorWriteAttrib.make(ColorWriteAttrib.C_off), 100)
+        state.set_attrib(CullFaceAttrib.make(CullFaceAttrib.M_cull_none), 100)
+        node.set_initial_state(state.get_state())
+        self._node = casters.attach_new_node(node)
+        region = self._buffer.make_display_region()
+        region.set_camera(self._node)
+
+    def place(self, receivers: NodePath, center: NDArray, azimuth: float) -> None:
+        """Stand the lamps around `center` (x, y) [m], frame w, as seen by a camera at `azimuth` [rad]."""
+        sine, cosine = np.sin(azimuth), np.cos(azimuth)
+        turn = np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
+        base = np.array([center[0], center[1], 0.0])
+        places = [base + turn @ light.place for light in LIGHTS]
+        positions, colors = PTA_LVecBase4f(), PTA_LVecBase3f()
+        for light, position in zip(LIGHTS, places, strict=True):
+            positions.push_back(LVecBase4f(*position, light.half_size))
+            colors.push_back(LVecBase3f(*light.color))
+        receivers.set_shader_input("light_place", positions)
+        receivers.set_shader_input("light_color", colors)
+        for name, color in ROOM.items():
+            receivers.set_shader_input(name, LVecBase3f(*color))
+
+        aim = base + (0.0, 0.0, SHADOW_AIM_HEIGHT)
+        T_wl = look_from(places[0], aim)
+        distance = float(np.linalg.norm(places[0] - aim))
+        near, far = distance - 1.9, distance + 2.4
+        half = SHADOW_HALF_WIDTH / distance
+        projection = np.array(
+            [
+                [1 / half, 0, 0, 0],
+                [0, 1 / half, 0, 0],
+                [0, 0, -(far + near) / (far - near), -2 * far * near / (far - near)],
+                [0, 0, -1, 0],
+            ]
+        )
+        set_view(self._node, self._lens, projection, T_wl)
+        T_lw = OPENGL_FROM_OPENCV @ np.linalg.inv(T_wl)
+        to_unit = np.array([[0.5, 0, 0, 0.5], [0, 0.5, 0, 0.5], [0, 0, 0.5, 0.5], [0, 0, 0, 1.0]])
+        receivers.set_shader_input("key_projection", panda_matrix(to_unit @ projection @ T_lw))
+        receivers.set_shader_input("key_shadow", self._texture)
+        receivers.set_shader_input("key_texel", 1.0 / SHADOW_RESOLUTION)
