@@ -120,8 +120,8 @@ def estimate_ground(
     """The floor in a depth image [m] (H, W) of a camera that is the right way up.
 
     `gravity` is the unit vector of its pull in frame c where the camera measures it; without it, the camera may be
-    pitched by up to 35 and rolled by up to 12 degrees. The floor is the large plane of that slope with the least below it:
-    walls fail by their slope, tables and seats by what lies under them. Raises `NoFloorError` when there is none.
+    pitched by up to 35 and rolled by up to 12 degrees. The floor is the large plane of that slope with the least below
+    it: walls fail by their slope, tables and seats by what lies under them. Raises `NoFloorError` when there is none.
     """
     blocks = _average_blocks(depth, intrinsics, noise)
     cure = "tilt the camera down or step back until the floor before the person is in view"
@@ -255,7 +255,7 @@ def assume_upright(observation: Observation, gravity: NDArray | None = None) -> 
 
 def point_at(depth: NDArray, intrinsics: Intrinsics, pixel: NDArray, reach: int = 3) -> NDArray[np.float64] | None:
     """The surface point [m] (3,), frame c, around `pixel` (2,): the median depth within `reach`; None without depth."""
-    u, v = (int(round(float(x))) for x in pixel)
+    u, v = (round(float(x)) for x in pixel)
     if not (0 <= u < depth.shape[1] and 0 <= v < depth.shape[0]):
         return None
     window = depth[max(0, v - reach) : v + reach + 1, max(0, u - reach) : u + reach + 1]
