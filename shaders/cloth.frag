@@ -1,75 +1,134 @@
 #version 330
 #include "color.glsl"
 #include "lighting.glsl"
+#ifdef MIRRORED
+#include "mirrored.glsl"
+#endif
+#ifdef DETAIL
 #include "noise.glsl"
+#endif
 
-uniform vec3 eye_left;        // centres of the eyeballs at rest [m], frame b
-uniform vec3 eye_right;
-uniform vec3 iris_color;      // linear
+// Prints lie on the flat pattern in metres, so that they follow the grain.
+const int PLAIN = 0, STRIPES = 1, PINSTRIPES = 2, CHECKS = 3, DOTS = 4;
+uniform vec3 ground;        // linear albedo
+uniform vec3 figure;        // linear albedo of the print
+uniform int print_kind;
+uniform float print_pitch;  // repeat [m]
+uniform float print_share;  // share of the repeat that the figure covers
+
+// The fabric's optics.
+const int WOVEN = 0, KNIT = 1, TWILL = 2;
+uniform int weave_kind;
+uniform float weave_pitch;  // [m]
+uniform float weave_depth;  // slope of the yarns' relief
+uniform float roughness;
+uniform float sheen;        // fuzz that catches light from the side
+uniform float sheerness;    // light that comes through
+uniform float melange;      // how unevenly the fibres took the dye
+
 in vec3 world;
 in vec3 world_normal;
-in vec3 anchor;
-in vec4 paint;
-in vec4 kind;
+in vec2 pattern;
+in float edge;
 out vec4 result;
 
-// Sclera, iris and pupil by the angle from the gaze, which is -y at rest.
-vec3 eye_albedo(vec3 p) {
-    vec3 c = p.x > 0.0 ? eye_left : eye_right;
-    vec3 d = normalize(p - c);
-    float r = acos(clamp(-d.y, -1.0, 1.0)) / 0.50;          // 1 at the limbus: an iris of 11.7 mm on a 24 mm eye
-    float angle = atan(d.z, d.x);
-    float fibre = 0.82 + 0.18 * sin(angle * 23.0 + 2.0 * sin(angle * 7.0));
-    vec3 iris = iris_color * fibre * mix(1.5, 0.75, r);
-    iris *= 1.0 - 0.75 * smoothstep(0.78, 1.0, r);
-    vec3 white = vec3(0.62, 0.57, 0.53) - vec3(0.10, 0.14, 0.15) * smoothstep(1.5, 3.0, r);
-    vec3 c1 = mix(iris, white, smoothstep(0.94, 1.08, r));
-    return mix(vec3(0.006), c1, smoothstep(0.34, 0.42, r));
+// Share of a pixel `width` wide around x that lies in a band of share s of each period 1.
+float band(float x, float s, float width) {
+    float d = abs(fract(x) - 0.5) - 0.5 * s;
+    return 1.0 - smoothstep(-0.5 * width, 0.5 * width, d);
+}
+
+float figure_cover(vec2 p, vec2 width) {
+    vec2 q = p / print_pitch, w = max(width / print_pitch, vec2(1e-4));
+    float cover = 0.0;
+    if (print_kind == STRIPES) cover = band(q.y, print_share, w.y);
+    else if (print_kind == PINSTRIPES) cover = band(q.x, print_share, w.x);
+    else if (print_kind == CHECKS) cover = 0.5 * (band(q.x, print_share, w.x) + band(q.y, print_share, w.y));
+    else if (print_kind == DOTS) {
+        vec2 cell = fract(q + vec2(0.0, 0.0)) - 0.5, shifted = fract(q + 0.5) - 0.5;
+        float d = min(length(cell), length(shifted)) - 0.5 * print_share;
+        cover = 1.0 - smoothstep(-0.5 * w.x, 0.5 * w.x, d);
+    }
+    // Finer than a pixel a print is its mean.
+    return mix(cover, print_kind == PLAIN ? 0.0 : print_share, smoothstep(0.5, 1.0, max(w.x, w.y)));
+}
+
+// Slope of the relief of yarns or loops at p, in pattern axes.
+vec2 relief(vec2 p) {
+    vec2 q = p / weave_pitch;
+    if (weave_kind == KNIT) {
+        // Jersey: columns of V-shaped loops.
+        float column = fract(q.x) - 0.5;
+        float lean = q.y * 0.75 + 0.5 * abs(column);
+        return vec2(sin(6.2832 * q.x) , 0.8 * cos(6.2832 * lean));
+    }
+    if (weave_kind == TWILL) {
+        float diagonal = 6.2832 * (q.x + q.y);
+        return vec2(cos(diagonal));
+    }
+    float over = mod(floor(q.x) + floor(q.y), 2.0) * 2.0 - 1.0;
+    vec2 local = fract(q) - 0.5;
+    return over * vec2(local.x, -local.y) * 2.0;
 }
 
 void main() {
     vec3 n = normalize(world_normal);
+    vec2 width = fwidth(pattern);
+    vec3 albedo = mix(ground, figure, figure_cover(pattern, width));
+#ifdef MIRRORED
+    result = mirrored(albedo, world, n);
+#else
+    bool inside = !gl_FrontFacing;
+    if (inside) n = -n;
     vec3 v = normalize(camera_position - world);
-    if (!gl_FrontFacing) n = -n;
-    float hair = kind.x, cloth = kind.y, wet = kind.z, eye = step(0.5, kind.w);
-    float skin = (1.0 - hair) * (1.0 - cloth) * (1.0 - eye);
-    float occlusion = paint.a;
-    vec3 albedo = to_linear(paint.rgb);
-
-    if (eye > 0.5) {
-        albedo = eye_albedo(anchor);
-        wet = 1.0;
-    } else {
-        float grain = value_noise(anchor * 900.0) - 0.5;
-        float strand = value_noise(anchor * vec3(700.0, 700.0, 120.0)) - 0.5;
-        float mottle = value_noise(anchor * 70.0) - 0.5;
-        albedo *= 1.0 + skin * (0.10 * mottle + 0.06 * grain) + hair * 0.9 * strand;
+    float pixel = max(width.x, width.y);
+    float groove = 0.0;
+#ifdef DETAIL
+    // Yarn relief by the pattern's own axes in space (Mikkelsen 2010), faded where a pixel holds several yarns.
+    float sharp = 1.0 - smoothstep(0.3, 0.9, pixel / weave_pitch);
+    vec3 dx = dFdx(world), dy = dFdy(world);
+    vec2 px = dFdx(pattern), py = dFdy(pattern);
+    float area = px.x * py.y - px.y * py.x;
+    if (abs(area) > 1e-14) {
+        vec3 across = (dx * py.y - dy * px.y) / area, along = (dy * px.x - dx * py.x) / area;
+        vec2 slope = relief(pattern) * weave_depth * sharp;
+        n = normalize(n - (slope.x * normalize(across) + slope.y * normalize(along)));
+        groove = dot(slope, slope) * 0.8;
     }
+    float fibre = value_noise(vec3(pattern * 420.0, 1.0)) - 0.5 + 0.6 * (value_noise(vec3(pattern.x * 1500.0, pattern.y * 260.0, 2.0)) - 0.5);
+    albedo *= 1.0 + melange * fibre;
+#endif
+    // A hem is folded over and stitched 20 mm from the edge: a shallow groove, a thicker edge.
+    float line = exp(-pow((edge - 0.020) / max(0.0011, 0.7 * pixel), 2.0)) * min(1.0, 0.0016 / max(pixel, 1e-5));
+    float fold = 1.0 - smoothstep(0.0, 0.0035, edge);
+    albedo *= (1.0 - 0.35 * line) * (1.0 - 0.12 * fold) * (1.0 - min(groove, 0.4));
 
-    float roughness = mix(mix(0.52, 0.62, hair), 0.85, cloth);
-    roughness = mix(roughness, 0.28, wet);
-    float f0 = 0.028 * (1.0 - 0.6 * cloth);
-    vec3 scatter = mix(vec3(0.06), vec3(0.34, 0.17, 0.11), skin);
-    float visible = key_visibility(world, n, 1.5);
-
-    vec3 diffuse = vec3(0.0), specular = vec3(0.0);
+    float visible = key_visibility(world, n, 1.4);
+    float nv = max(dot(n, v), 0.0);
+    vec3 diffuse = vec3(0.0), shine = vec3(0.0);
     for (int i = 0; i < LIGHT_COUNT; ++i) {
         Light light = light_at(i, world);
-        // Wrapped Lambert: scattering carries red light furthest past the terminator (Jensen et al. 2001; Green 2004).
-        vec3 wrap = scatter + 0.5 * light.spread;
-        vec3 lambert = clamp((dot(n, light.toward) + wrap) / ((1.0 + wrap) * (1.0 + wrap)), 0.0, 1.0);
-        vec3 shade = vec3(1.0);
-        if (i == 0) shade = mix(pow(vec3(visible), 1.0 - 0.45 * scatter / 0.34), vec3(visible), cloth);
-        diffuse += light.irradiance * lambert * shade;
-        specular += light.irradiance * shade * (specular_lobe(n, v, light, roughness, f0)
-                  + skin * 0.35 * specular_lobe(n, v, light, roughness * 0.62, f0));
+        float facing = dot(n, light.toward);
+        vec3 irradiance = light.irradiance * (i == 0 ? visible : 1.0);
+        float wrap = 0.10 + 0.4 * light.spread;
+        diffuse += irradiance * max((facing + wrap) / ((1.0 + wrap) * (1.0 + wrap)), 0.0);
+        diffuse += light.irradiance * sheerness * max(-facing, 0.0);
+        if (facing > 0.0) {
+            vec3 h = normalize(v + light.toward);
+            float nh = max(dot(n, h), 0.0), vh = max(dot(v, h), 0.0);
+            shine += irradiance * facing * (0.035 + 0.965 * schlick(vh)) * specular_lobe(nh, vh, light.spread, roughness);
+            // Fuzz: the sine-power lobe of Estevez and Kulla (2017), softened.
+            shine += albedo * irradiance * facing * sheen * 0.5 * pow(max(1.0 - nh * nh, 0.0), 1.5) / max(facing + nv - facing * nv, 0.25);
+        }
     }
-    // Light bounces about in a fold of skin: its occlusion is redder than grey (Jimenez et al. 2016).
-    vec3 ambient_occlusion = pow(vec3(occlusion), mix(vec3(1.0), vec3(0.72, 1.0, 1.12), skin));
-    float rim = pow(1.0 - max(dot(n, v), 0.0), 4.0);
-    vec3 ambient = room_light(n) * ambient_occlusion;
-    vec3 radiance = albedo * (diffuse * mix(vec3(1.0), ambient_occlusion, 0.55) + ambient);
-    radiance += specular * mix(0.35, 1.0, occlusion);
-    radiance += room_light(reflect(-v, n)) * occlusion * (0.03 + 0.30 * rim) * mix(0.6, 1.6, wet) * (1.0 - 0.5 * hair);
-    result = to_screen(radiance);
+    vec3 ambient = room_light(n);
+    if (inside) {
+        ambient *= 0.35;
+        diffuse *= 0.30;
+        shine *= 0.1;
+    }
+    vec3 radiance = albedo * (diffuse + ambient) + shine;
+    radiance += albedo * sheen * 0.35 * room_light(n) * schlick(nv);
+    result = vec4(to_screen(radiance), 1.0);
+#endif
 }

@@ -1,10 +1,15 @@
-// Colour: sRGB transfer (IEC 61966-2-1) and a tone curve that leaves garments the colour they are.
+// Colour: the sRGB transfer (IEC 61966-2-1, fitted to a level of 8 bits) and a tone curve that leaves garments their colour.
 
-vec3 to_linear(vec3 srgb) {
-    return mix(srgb / 12.92, pow((srgb + 0.055) / 1.055, vec3(2.4)), step(0.04045, srgb));
+vec3 to_linear(vec3 c) {
+    return c * (c * (c * 0.305306011 + 0.682171111) + 0.012522878);
 }
 
-// Khronos PBR Neutral: identity up to 0.76 but for the Fresnel floor, then the peak rolls off towards white.
+vec3 to_srgb(vec3 c) {
+    vec3 root2 = sqrt(c), root4 = sqrt(root2), root8 = sqrt(root4);
+    return 0.662002687 * root2 + 0.684122060 * root4 - 0.323583601 * root8 - 0.022541147 * c;
+}
+
+// Khronos PBR Neutral: takes the Fresnel floor off, is the identity up to 0.76, then rolls the peak off towards white.
 vec3 tone_map(vec3 color) {
     float low = min(color.r, min(color.g, color.b));
     color -= low < 0.08 ? low - 6.25 * low * low : 0.04;
@@ -17,7 +22,6 @@ vec3 tone_map(vec3 color) {
     return mix(vec3(pressed), color, 1.0 / (0.15 * (peak - pressed) + 1.0));
 }
 
-vec4 to_screen(vec3 radiance) {
-    vec3 c = clamp(tone_map(max(radiance, vec3(0.0))), 0.0, 1.0);
-    return vec4(mix(12.92 * c, 1.055 * pow(c, vec3(1.0 / 2.4)) - 0.055, step(0.0031308, c)), 1.0);
+vec3 to_screen(vec3 radiance) {
+    return to_srgb(clamp(tone_map(max(radiance, vec3(0.0))), 0.0, 1.0));
 }

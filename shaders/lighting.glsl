@@ -9,7 +9,7 @@ uniform vec3 room_around;
 uniform vec3 room_below;
 uniform mat4 key_projection;             // world to shadow map, 0..1
 uniform sampler2DShadow key_shadow;
-uniform float key_texel;                 // 1 / resolution
+uniform float key_texel;                 // unit of the radii below, share of the map
 
 struct Light {
     vec3 toward;
@@ -25,30 +25,32 @@ Light light_at(int i, vec3 position) {
 }
 
 vec3 room_light(vec3 n) {
-    float up = n.z;
-    vec3 c = mix(room_around, room_above, max(up, 0.0));
-    return mix(c, room_below, max(-up, 0.0));
+    vec3 c = mix(room_around, room_above, max(n.z, 0.0));
+    return mix(c, room_below, max(-n.z, 0.0));
 }
 
-// Percentage-closer filtering (Reeves 1987) over a grid of hardware comparisons.
+// Percentage-closer filtering (Reeves 1987): a grid of hardware comparisons, `radius` [texels] apart.
 float key_visibility(vec3 position, vec3 n, float radius) {
-    vec4 p = key_projection * vec4(position + n * 0.008, 1.0);
-    if (any(greaterThan(abs(p.xyz - 0.5), vec3(0.5)))) return 1.0;
+    vec4 h = key_projection * vec4(position + n * 0.012, 1.0);
+    vec3 p = h.xyz / h.w;
+    if (any(greaterThan(abs(p - 0.5), vec3(0.5)))) return 1.0;
     float lit = 0.0;
     for (int y = -1; y <= 1; ++y)
         for (int x = -1; x <= 1; ++x)
-            lit += texture(key_shadow, vec3(p.xy + vec2(x, y) * radius * key_texel, p.z - 0.0006));
+            lit += texture(key_shadow, vec3(p.xy + vec2(x, y) * radius * key_texel, p.z - 0.0008));
     return lit / 9.0;
 }
 
-// GGX (Walter et al. 2007) with Karis' 2014 visibility; the source's size widens the lobe.
-float specular_lobe(vec3 n, vec3 v, Light light, float roughness, float f0) {
-    vec3 h = normalize(v + light.toward);
-    float nh = max(dot(n, h), 0.0), vh = max(dot(v, h), 0.0), nl = max(dot(n, light.toward), 0.0);
+// GGX (Walter et al. 2007), visibility as Karis 2014, widened and dimmed by the size of the source (Karis 2013).
+float specular_lobe(float nh, float vh, float spread, float roughness) {
     float a = roughness * roughness;
-    float wide = min(a + 0.5 * light.spread, 1.0);
-    float a2 = wide * wide;
-    float d = nh * nh * (a2 - 1.0) + 1.0;
-    float fresnel = f0 + (1.0 - f0) * pow(1.0 - vh, 5.0);
-    return a * a / (d * d) * fresnel * nl / (4.0 * max(vh * vh, 0.1) * (roughness + 0.5));
+    float wide = min(a + 0.5 * spread, 1.0);
+    float d = nh * nh * (wide * wide - 1.0) + 1.0;
+    return a * a / (d * d * 4.0 * max(vh * vh, 0.1) * (roughness + 0.5));
+}
+
+float schlick(float cosine) {
+    float m = 1.0 - cosine;
+    float m2 = m * m;
+    return m2 * m2 * m;
 }

@@ -74,8 +74,8 @@ class Context:
         gsg = self._host.get_gsg()
         return f"{gsg.driver_renderer}, OpenGL {gsg.driver_version}"
 
-    def open_target(self, name: str, size: tuple[int, int], samples: int = 0, sort: int = 0) -> Target:
-        """A colour buffer of `size` (width, height) that can be read back. Raises `NoGraphicsError`."""
+    def open_buffer(self, name: str, size: tuple[int, int], samples: int = 0, sort: int = 0) -> GraphicsOutput:
+        """A colour buffer of `size` (width, height) [px]; lower `sort` is drawn first. Raises `NoGraphicsError`."""
         properties = FrameBufferProperties()
         properties.set_rgba_bits(8, 8, 8, 8)
         properties.set_depth_bits(24)
@@ -83,7 +83,11 @@ class Context:
         buffer = self._open(name, size, properties, self._host, sort)
         if buffer is None:
             raise NoGraphicsError(f"the driver gives no {size[0]}x{size[1]} buffer; ask for a smaller picture")
-        return Target(buffer)
+        return buffer
+
+    def open_target(self, name: str, size: tuple[int, int], sort: int = 0) -> Target:
+        """A colour buffer of `size` (width, height) [px] that can be read back. Raises `NoGraphicsError`."""
+        return Target(self.open_buffer(name, size, 0, sort))
 
     def open_depth_map(self, name: str, resolution: int, sort: int) -> tuple[GraphicsOutput, Texture]:
         """A square buffer whose depth can be sampled with hardware comparison: a shadow map."""

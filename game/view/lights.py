@@ -43,7 +43,8 @@ ROOM = {
     "room_below": (0.20, 0.185, 0.17),
 }
 
-SHADOW_RESOLUTION = 640
+SHADOW_STEP = 1.0 / 640
+"""Unit of the filters' radii, share of the map: the penumbra does not depend on the resolution."""
 SHADOW_HALF_WIDTH = 1.25
 SHADOW_AIM_HEIGHT = 0.85
 
@@ -51,10 +52,10 @@ SHADOW_AIM_HEIGHT = 0.85
 class LightRig:
     """The lamps around one place of the floor, and the key's shadow map."""
 
-    def __init__(self, context: Context, casters: NodePath):
-        """`casters` is the node whose geometry throws shadows."""
-        self._buffer, self._texture = context.open_depth_map("key-shadow", SHADOW_RESOLUTION, sort=-10)
-        self._buffer.set_clear_depth_active(True)
+    def __init__(self, context: Context, casters: NodePath, resolution: int):
+        """`casters` is the node whose geometry throws shadows; `resolution` the side of the map [px]."""
+        self.buffer, self._texture = context.open_depth_map("key-shadow", resolution, sort=-10)
+        self.buffer.set_clear_depth_active(True)
         self._lens = opengl_lens()
         node = Camera("key", self._lens)
         state = NodePath("shadow-state")
@@ -63,7 +64,7 @@ class LightRig:
         state.set_attrib(CullFaceAttrib.make(CullFaceAttrib.M_cull_none), 100)
         node.set_initial_state(state.get_state())
         self._node = casters.attach_new_node(node)
-        region = self._buffer.make_display_region()
+        region = self.buffer.make_display_region()
         region.set_camera(self._node)
 
     def place(self, receivers: NodePath, center: NDArray, azimuth: float) -> None:
@@ -99,4 +100,4 @@ class LightRig:
         to_unit = np.array([[0.5, 0, 0, 0.5], [0, 0.5, 0, 0.5], [0, 0, 0.5, 0.5], [0, 0, 0, 1.0]])
         receivers.set_shader_input("key_projection", panda_matrix(to_unit @ projection @ T_lw))
         receivers.set_shader_input("key_shadow", self._texture)
-        receivers.set_shader_input("key_texel", 1.0 / SHADOW_RESOLUTION)
+        receivers.set_shader_input("key_texel", SHADOW_STEP)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 
 from panda3d.core import Shader
 
@@ -13,14 +12,19 @@ from solver.errors import InputError
 
 INCLUDE = re.compile(r'^#include "([\w./]+)"$', re.MULTILINE)
 
-# Every program there is: vertex file, fragment file, definitions. The test compiles all of them.
+# Every program there is: vertex file, fragment file, definitions. A test compiles all of them.
 PROGRAMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "body": ("body.vert", "body.frag", ()),
-    "cloth": ("cloth.vert", "cloth.frag", ()),
-    "studio": ("studio.vert", "studio.frag", ()),
+    "body": ("mesh.vert", "body.frag", ("BODY",)),
+    "body_detail": ("mesh.vert", "body.frag", ("BODY", "DETAIL")),
+    "body_mirrored": ("mesh.vert", "body.frag", ("BODY", "MIRRORED")),
+    "cloth": ("mesh.vert", "cloth.frag", ()),
+    "cloth_detail": ("mesh.vert", "cloth.frag", ("DETAIL",)),
+    "cloth_mirrored": ("mesh.vert", "cloth.frag", ("MIRRORED",)),
     "shadow": ("shadow.vert", "shadow.frag", ()),
-    "body_mirrored": ("body.vert", "body.frag", ("MIRRORED",)),
-    "cloth_mirrored": ("cloth.vert", "cloth.frag", ("MIRRORED",)),
+    "paper": ("paper.vert", "paper.frag", ()),
+    "floor": ("floor.vert", "floor.frag", ()),
+    "finish": ("finish.vert", "finish.frag", ()),
+    "finish_smooth": ("finish.vert", "finish.frag", ("SMOOTH",)),
 }
 
 
@@ -38,14 +42,8 @@ def shader_source(file: str, definitions: tuple[str, ...] = ()) -> str:
     return text
 
 
-@lru_cache(maxsize=None)
+@cache
 def program(name: str) -> Shader:
     """The shader program called `name` in `PROGRAMS`; the driver compiles it when it is first drawn."""
     vertex, fragment, definitions = PROGRAMS[name]
     return Shader.make(Shader.SL_GLSL, shader_source(vertex, definitions), shader_source(fragment, definitions))
-
-
-def set_inputs(node, inputs: Mapping[str, object]) -> None:
-    """Sets uniforms on a NodePath."""
-    for name, value in inputs.items():
-        node.set_shader_input(name, value)

@@ -5,36 +5,54 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from panda3d.core import Camera as CameraNode
-from panda3d.core import NodePath
+from panda3d.core import CullFaceAttrib, GraphicsOutput, NodePath, SamplerState, Texture
 
+from game.view.appearance import BodyPaint
 from game.view.camera import Camera
 from game.view.context import Context
+from game.view.coverage import hidden_depth
 from game.view.geometry import DynamicMesh
 from game.view.lights import LightRig
+from game.view.materials import Fabric, Print, cloth_inputs, fabric
+from game.view.model import Model, split_at_seams
+from game.view.quality import LIVE, Quality
 from game.view.shaders import program
 from game.view.studio import Studio
-from solver.normals import NormalField
+from solver.errors import UsageError
+
+# What the polished floor mirrors where it mirrors no person: the wall's lower part, sRGB.
+FLOOR_SHINE = (0.79, 0.77, 0.75)
 
 
 class Stage:
-    """Owns buffers, lights, camera and meshes; `render` gives a picture."""
+    """Owns buffers, lights, camera and meshes; `render` gives a picture. World frame w, metres."""
 
-    def __init__(self, size: tuple[int, int] = (540, 960), context: Context | None = None, samples: int = 4):
+    def __init__(self, size: tuple[int, int] = (540, 960), quality: Quality = LIVE, context: Context | None = None):
         """`size` is (width, height) [px]. Raises `NoGraphicsError` where OpenGL cannot be had."""
         self.context = context or Context()
         self.size = size
-        self._target = self.context.open_target("picture", size, samples)
-        self._target.buffer.set_clear_depth_active(True)
+        self.quality = quality
         self.root = NodePath("stage")
-        self.people = self.root.attach_new_node("people")
+        self._people = self.root.attach_new_node("people")
+        self._mirrored = self.root.attach_new_node("mirrored")
+        self._mirrored.set_scale(1, 1, -1)
+        self.root.set_shader_input("floor_shine", FLOOR_SHINE)
         self.studio = Studio(self.root)
-        self.lights = LightRig(self.context, self.people)
+        self.lights = LightRig(self.context, self._people, quality.shadow_resolution)
+
+        self._scene, picture = self._open_scene()
         eye = self.root.attach_new_node(CameraNode("eye"))
+        self._scene.make_display_region().set_camera(eye)
         self.camera = Camera(eye, size)
-        self._target.buffer.make_display_region().set_camera(eye)
+        self._finish = self._make_finish(picture)
+        self._target = self.context.open_target("finished", size, sort=10)
+        self._target.buffer.make_display_region().set_camera(self._finish.attach_new_node(CameraNode("finish")))
+
         self._center = np.zeros(2)
-        self._body: _Model | None = None
-        self._garments: list[_Model] = []
+        self._body: Model | None = None
+        self._hair_depth = np.zeros(0, np.float32)
+        self._garments: list[Model] = []
+        self._edges: list[NDArray[np.float32]] = []
         self.place_studio((0.0, 0.0))
 
     def place_studio(self, center: tuple[float, float] | NDArray, azimuth: float = 0.0) -> None:
@@ -43,45 +61,144 @@ class Stage:
         self.studio.place(self._center, azimuth)
         self.lights.place(self.root, self._center, azimuth)
 
-    def set_body(
-        self,
-        faces: NDArray[np.int32],
-        rest: NDArray[np.float32],
-        colors: NDArray[np.uint8],
-        surface: NDArray[np.uint8],
-        eye_centers=((0.03, -0.12, 1.7), (-0.03, -0.12, 1.7)),
-    ) -> None:
-        """body."""
-        self._body = _Model(self.people, "body", faces, {"rest": rest, "color": colors, "surface": surface})
-        self._body.path.set_shader_input("eye_left", eye_centers[0])
-        self._body.path.set_shader_input("eye_right", eye_centers[1])
-        self._body.path.set_shader_input("iris_color", (0.12, 0.06, 0.03))
+    def set_body(self, faces: NDArray[np.int32], rest: NDArray[np.float32], paint: BodyPaint) -> None:
+        """Put a body on the stage in place of any other: triangles (F, 3), vertices at rest [m], (V, 3), appearance."""
+        if self._body is not None:
+            self._body.remove()
+        columns = {
+            "rest": np.ascontiguousarray(rest, np.float32),
+            "color": paint.color,
+            "surface": paint.surface,
+            "offset": paint.hair_depth[:, None],
+        }
+        self._hair_depth = paint.hair_depth
+        self._body = self._attach(Model("body", self.quality.detail, faces, columns))
+        self._body.set_inputs(paint.inputs)
 
     def update_body(self, vertices: NDArray[np.float32]) -> None:
-        """New positions."""
+        """New positions of the body's vertices [m], shape (V, 3), float32, frame w."""
+        if self._body is None:
+            raise UsageError("there is no body on the stage: call set_body first")
         self._body.update(vertices)
+
+    def add_garment(
+        self,
+        faces: NDArray[np.int32],
+        panel_uv: NDArray[np.float32],
+        cloth: str | Fabric = "jersey",
+        printed: Print | None = None,
+        uv_faces: NDArray[np.int32] | None = None,
+    ) -> int:
+        """Put a garment on the stage and return its number.
+
+        `faces` (F, 3) index its particles, counter-clockwise seen from outside; `panel_uv` (T, 2) are positions in the
+        flat pattern [m]; `uv_faces` (F, 3) index them where panels meet in shared particles (default: `faces`).
+        """
+        source, uv_index, drawn_faces = split_at_seams(faces, faces if uv_faces is None else uv_faces)
+        edge = edge_distance(faces, drawn_faces, panel_uv[uv_index])
+        columns = {
+            "panel": np.ascontiguousarray(panel_uv[uv_index], np.float32),
+            "trim": edge[:, None],
+            "offset": np.zeros((len(source), 1), np.float32),
+        }
+        model = self._attach(Model("cloth", self.quality.detail, faces, columns, source, drawn_faces))
+        model.path.set_attrib(CullFaceAttrib.make(CullFaceAttrib.M_cull_none))
+        self._garments.append(model)
+        particle_edge = np.full(model.vertex_count, np.inf, np.float32)
+        np.minimum.at(particle_edge, source, edge)
+        self._edges.append(particle_edge)
+        self.set_fabric(len(self._garments) - 1, cloth, printed)
+        return len(self._garments) - 1
+
+    def set_fabric(self, garment: int, cloth: str | Fabric, printed: Print | None = None) -> None:
+        """Another fabric or print on garment number `garment`. Raises `UsageError` for an unknown fabric."""
+        optics = fabric(cloth) if isinstance(cloth, str) else cloth
+        self._garments[garment].set_inputs(cloth_inputs(optics, printed or Print()))
+
+    def update_garment(self, garment: int, vertices: NDArray[np.float32]) -> None:
+        """New positions of a garment's particles [m], shape (P, 3), float32, frame w."""
+        self._garments[garment].update(vertices)
+
+    def remove_garments(self) -> None:
+        """Take every garment off."""
+        for model in self._garments:
+            model.remove()
+        self._garments.clear()
+        self._edges.clear()
+        self.tuck_in()
+
+    def tuck_in(self) -> None:
+        """Let skin give way where a garment lies on it, so that none pokes through.
+
+        Call it when garments were put on or have moved over the body; it costs some milliseconds.
+        """
+        if self._body is not None:
+            layers = [(model.vertices, edge) for model, edge in zip(self._garments, self._edges, strict=True)]
+            depth = hidden_depth(self._body.vertices, self._body.normals, layers)
+            self._body.set_column("offset", (self._hair_depth - depth)[:, None])
 
     def render(self, mirrored: bool = False) -> NDArray[np.uint8]:
         """Draws and reads back: sRGB, shape (H, W, 3), uint8. `mirrored` flips it last of all, as a mirror does."""
-        models = [m for m in (self._body, *self._garments) if m is not None]
-        self.studio.update_contact(self._center, [m.vertices for m in models])
+        models = [model for model in (self._body, *self._garments) if model is not None]
+        self.studio.update_contact(self._center, [model.vertices for model in models])
         self.root.set_shader_input("camera_position", tuple(map(float, self.camera.position)))
+        self._finish.set_shader_input("flip", -1.0 if mirrored else 1.0)
         self.context.engine.render_frame()
-        picture = self._target.read()
-        return np.ascontiguousarray(picture[:, ::-1]) if mirrored else picture
+        return self._target.read()
+
+    def close(self) -> None:
+        """Gives buffers and meshes back."""
+        for buffer in (self._scene, self._target.buffer, self.lights.buffer):
+            self.context.close(buffer)
+        self.root.remove_node()
+        self._finish.remove_node()
+
+    def _attach(self, model: Model) -> Model:
+        model.path.reparent_to(self._people)
+        if self.quality.reflection:
+            model.mirrored.reparent_to(self._mirrored)
+        return model
+
+    def _open_scene(self) -> tuple[GraphicsOutput, Texture]:
+        buffer = self.context.open_buffer("scene", self.size, self.quality.samples)
+        buffer.set_clear_color_active(True)
+        buffer.set_clear_color((*FLOOR_SHINE, 1.0))
+        buffer.set_clear_depth_active(True)
+        picture = Texture("scene")
+        picture.set_minfilter(SamplerState.FT_linear)
+        picture.set_magfilter(SamplerState.FT_linear)
+        picture.set_wrap_u(SamplerState.WM_clamp)
+        picture.set_wrap_v(SamplerState.WM_clamp)
+        buffer.add_render_texture(picture, GraphicsOutput.RTM_bind_or_copy, GraphicsOutput.RTP_color)
+        return buffer, picture
+
+    def _make_finish(self, picture: Texture) -> NodePath:
+        mesh = DynamicMesh("finish", np.array([[0, 1, 2]], np.int32), 3, {})
+        corners = np.array([[-1, -1, 0], [3, -1, 0], [-1, 3, 0]], np.float32)
+        mesh.update(corners, np.zeros_like(corners))
+        root = NodePath("finish")
+        root.attach_new_node(mesh.node)
+        root.set_shader(program("finish" if self.quality.samples else "finish_smooth"))
+        root.set_shader_input("picture", picture)
+        root.set_shader_input("pixel", (1.0 / self.size[0], 1.0 / self.size[1]))
+        root.set_depth_test(False)
+        root.set_depth_write(False)
+        return root
 
 
-class _Model:
-    def __init__(self, parent: NodePath, name: str, faces, columns):
-        count = len(next(iter(columns.values())))
-        self.mesh = DynamicMesh(name, faces, count, columns)
-        self.path = parent.attach_new_node(self.mesh.node)
-        self.path.set_shader(program(name))
-        self.normals = NormalField(faces, count)
-        self._n = np.zeros((count, 3), np.float32)
-        self.vertices = np.zeros((count, 3), np.float32)
+def edge_distance(
+    faces: NDArray[np.int32], drawn_faces: NDArray[np.int32], panel_uv: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Distance in the pattern [m] of every drawn vertex from the nearest free edge (hem, neckline, cuff), shape (N,).
 
-    def update(self, vertices):
-        self.vertices = np.ascontiguousarray(vertices, np.float32)
-        self.normals(self.vertices, self._n)
-        self.mesh.update(self.vertices, self._n)
+    Free edges belong to one triangle of `faces`; seams do not, though the pattern is cut there. 1 where there is none.
+    """
+    ends = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), 1)
+    _, first, count = np.unique(ends, axis=0, return_index=True, return_counts=True)
+    free = drawn_faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)[first[count == 1]]
+    distance = np.ones(len(panel_uv), np.float32)
+    for start, stop in panel_uv[free]:
+        along = stop - start
+        t = np.clip((panel_uv - start) @ along / max(float(along @ along), 1e-12), 0.0, 1.0)
+        np.minimum(distance, np.linalg.norm(panel_uv - start - t[:, None] * along, axis=1), out=distance)
+    return distance

@@ -5,53 +5,67 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from panda3d.core import NodePath, SamplerState, Texture
+from panda3d.core import NodePath, SamplerState, Texture, TransparencyAttrib
 
 from game.view.geometry import DynamicMesh
 from game.view.shaders import program
 
-CURVE_START, CURVE_RADIUS = 1.5, 1.6
-HALF_WIDTH, FRONT, TOP = 14.0, -14.0, 9.0
-PAPER = (0.70, 0.665, 0.63)
+CURVE_START, CURVE_RADIUS = 1.8, 1.7
+HALF_WIDTH, FRONT, TOP = 16.0, -16.0, 9.0
+PAPER = (0.70, 0.668, 0.635)
+FLOOR_HALF = 1.5
+"""The floor around the person is shaded per pixel, the rest of the paper per vertex [m]."""
+POLISH = 0.05
 
 CONTACT_CELLS = 96
 CONTACT_HALF_WIDTH = 0.9
 
 
-def paper_roll() -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
-    """Vertices (N, 3) [m], normals (N, 3) and triangles of floor, curve and wall; the person stands at the origin."""
-    angles = np.linspace(0.0, np.pi / 2, 25)
-    y = np.concatenate(([FRONT], CURVE_START + CURVE_RADIUS * np.sin(angles), [CURVE_START + CURVE_RADIUS]))
-    z = np.concatenate(([0.0], CURVE_RADIUS * (1 - np.cos(angles)), [TOP]))
-    ny = np.concatenate(([0.0], -np.sin(angles), [-1.0]))
-    nz = np.concatenate(([1.0], np.cos(angles), [0.0]))
-    count = len(y)
-    vertices, normals = np.zeros((2, 2, count, 3), np.float32)
-    vertices[0, :, 0], vertices[1, :, 0] = -HALF_WIDTH, HALF_WIDTH
-    vertices[:, :, 1], vertices[:, :, 2] = y, z
-    normals[:, :, 1], normals[:, :, 2] = ny, nz
-    i = np.arange(count - 1)
-    faces = np.stack((i, i + count, i + count + 1, i, i + count + 1, i + 1), 1).reshape(-1, 3)
-    return vertices.reshape(-1, 3), normals.reshape(-1, 3), faces.astype(np.int32)
+def paper_roll() -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.bool_]]:
+    """Vertices (N, 3) [m] and triangles (F, 3) of floor, curve and wall, and which triangles are the patch of floor
+    around the person, who stands at the origin; the wall is at +y."""
+    side = np.concatenate((np.geomspace(FLOOR_HALF, HALF_WIDTH, 14)[::-1] * -1, np.geomspace(FLOOR_HALF, HALF_WIDTH, 14)))
+    x = np.sort(np.concatenate((side, np.linspace(-FLOOR_HALF, FLOOR_HALF, 12)[1:-1])))
+    angles = np.linspace(0.0, np.pi / 2, 20)
+    floor = np.concatenate((-np.geomspace(FLOOR_HALF, -FRONT, 12)[::-1], np.linspace(-FLOOR_HALF, FLOOR_HALF, 12)[1:]))
+    wall = np.linspace(CURVE_RADIUS, TOP, 40)[1:]
+    y = np.concatenate((floor, CURVE_START + CURVE_RADIUS * np.sin(angles), np.full(len(wall), CURVE_START + CURVE_RADIUS)))
+    z = np.concatenate((np.zeros(len(floor)), CURVE_RADIUS * (1 - np.cos(angles)), wall))
+    columns, rows = len(x), len(y)
+    vertices = np.empty((rows, columns, 3), np.float32)
+    vertices[..., 0], vertices[..., 1], vertices[..., 2] = x, y[:, None], z[:, None]
+    vertices = vertices.reshape(-1, 3)
+    corner = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).reshape(-1)
+    quads = np.stack((corner, corner + 1, corner + columns + 1, corner, corner + columns + 1, corner + columns), 1)
+    faces = quads.reshape(-1, 3).astype(np.int32)
+    patch = (np.abs(vertices[faces][..., :2]) < FLOOR_HALF + 1e-4).all((1, 2))
+    return vertices, faces, patch
 
 
 class Studio:
     """Backdrop and floor. Where something comes near the floor a small map darkens it, whatever its topology."""
 
     def __init__(self, parent: NodePath):
-        vertices, normals, faces = paper_roll()
-        mesh = DynamicMesh("studio", faces, len(vertices), {})
-        mesh.update(vertices, normals)
-        self.node = parent.attach_new_node(mesh.node)
-        self.node.set_shader(program("studio"))
+        vertices, faces, patch = paper_roll()
+        self.node = parent.attach_new_node("studio")
         self.node.set_shader_input("paper", PAPER)
-        self.node.set_shader_input("opacity", 1.0)
+        for name, triangles, order in (("floor", faces[patch], 30), ("paper", faces[~patch], 40)):
+            mesh = DynamicMesh(name, triangles, len(vertices), {})
+            mesh.update(vertices, np.zeros_like(vertices))
+            path = self.node.attach_new_node(mesh.node)
+            path.set_shader(program(name))
+            path.set_bin("fixed", order)
+        floor = self.node.find("floor")
+        floor.set_transparency(TransparencyAttrib.M_alpha)
+        floor.set_shader_input("floor_half", FLOOR_HALF)
+        floor.set_shader_input("polish", POLISH)
         self._contact = Texture("contact")
         self._contact.setup_2d_texture(CONTACT_CELLS, CONTACT_CELLS, Texture.T_unsigned_byte, Texture.F_rgba8)
         self._contact.set_minfilter(SamplerState.FT_linear)
         self._contact.set_wrap_u(SamplerState.WM_clamp)
         self._contact.set_wrap_v(SamplerState.WM_clamp)
-        self.node.set_shader_input("contact", self._contact)
+        self._floor = floor
+        self._floor.set_shader_input("contact", self._contact)
         self.update_contact(np.zeros(2), [])
 
     def place(self, center: NDArray, azimuth: float) -> None:
@@ -64,15 +78,15 @@ class Studio:
         scale = CONTACT_CELLS / (2 * CONTACT_HALF_WIDTH)
         for cloud in clouds:
             low = cloud[cloud[:, 2] < 0.6]
-            cells = ((low[:, :2] - center + CONTACT_HALF_WIDTH) * scale).astype(np.int32)
+            cells = np.floor((low[:, :2] - center + CONTACT_HALF_WIDTH) * scale).astype(np.int32)
             inside = ((cells >= 0) & (cells < CONTACT_CELLS)).all(1)
             np.minimum.at(height, (cells[inside, 1], cells[inside, 0]), low[inside, 2])
         height = np.maximum(height, 0.0)
-        touching = cv2.GaussianBlur(np.exp(-height / 0.018), (0, 0), 0.011 * scale)
-        near = cv2.GaussianBlur(np.exp(-height / 0.16), (0, 0), 0.07 * scale)
+        touching = cv2.GaussianBlur(np.exp(-height / 0.018), (0, 0), 0.013 * scale)
+        near = cv2.GaussianBlur(np.exp(-height / 0.20), (0, 0), 0.075 * scale)
         pixels = np.zeros((CONTACT_CELLS, CONTACT_CELLS, 4), np.uint8)
         # Panda3D keeps pixels as BGRA.
-        pixels[..., 2] = np.minimum(255 * 1.25 * touching, 255)
-        pixels[..., 1] = np.minimum(255 * 1.6 * near, 255)
-        memoryview(self._contact.modify_ram_image())[:] = pixels.tobytes()
-        self.node.set_shader_input("contact_place", (float(center[0]), float(center[1]), CONTACT_HALF_WIDTH))
+        pixels[..., 2] = np.minimum(255 * 1.2 * touching, 255)
+        pixels[..., 1] = np.minimum(255 * 1.5 * near, 255)
+        memoryview(self._contact.modify_ram_image()).cast("B")[:] = memoryview(pixels).cast("B")
+        self._floor.set_shader_input("contact_place", (float(center[0]), float(center[1]), CONTACT_HALF_WIDTH))

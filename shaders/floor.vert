@@ -2,14 +2,11 @@
 uniform mat4 p3d_ModelViewProjectionMatrix;
 uniform mat4 p3d_ModelMatrix;
 in vec4 vertex;
-in vec3 normal;
 out vec3 world;
 out vec3 local;
-out vec3 world_normal;
 
 void main() {
     gl_Position = p3d_ModelViewProjectionMatrix * vertex;
     world = (p3d_ModelMatrix * vertex).xyz;
     local = vertex.xyz;
-    world_normal = mat3(p3d_ModelMatrix) * normal;
 }

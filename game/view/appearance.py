@@ -1,0 +1,156 @@
+"""What a body looks like: colours of its regions or of a scan, and how each region takes light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix, csr_matrix, diags
+
+from game.view.materials import linear
+from solver.body import BodyModel, RestBody
+
+SRGB = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Colours (sRGB) of a body that no camera has seen."""
+
+    skin: SRGB = (206, 160, 134)
+    hair: SRGB = (52, 38, 30)
+    iris: SRGB = (96, 66, 42)
+    base_layer: SRGB = (58, 60, 66)
+    """What a body without a garment wears: a close-fitting athletic suit to the thighs."""
+
+
+class BodyPaint(NamedTuple):
+    """Per-vertex appearance, one row per vertex of the body model."""
+
+    color: NDArray[np.uint8]
+    """sRGB and ambient visibility, shape (V, 4)."""
+    surface: NDArray[np.uint8]
+    """How much hair, cloth, wet, eye, shape (V, 4); cloth crosses 127 at the hem of the base layer."""
+    hair_depth: NDArray[np.float32]
+    """How far the hair stands off the scalp [m], shape (V,)."""
+    inputs: dict[str, object]
+    """Uniforms of body.frag."""
+
+
+def paint_body(
+    model: BodyModel,
+    body: RestBody,
+    look: Look | None = None,
+    scanned: NDArray[np.uint8] | None = None,
+    ambient: NDArray[np.float32] | None = None,
+) -> BodyPaint:
+    """Appearance of the body that is `body` at rest.
+
+    `scanned` (V, 3) uint8 are colours that a camera saw, clothes as worn and all; without them `look` colours the
+    regions and a base layer is worn. `ambient` (V,) 0..1 is the share of the surroundings each vertex sees.
+    """
+    look = look or Look()
+    rest = body.vertices
+    smooth = _neighbour_mean(model)
+    hair = _soft(model.in_region("scalp"), smooth, 3)
+    brows = _soft(model.in_region("brows"), smooth, 1)
+    lips = _soft(model.in_region("lips"), smooth, 1)
+    mouth = _soft(model.in_region("mouth_inside"), smooth, 0)
+    nails = _soft(model.in_region("nails"), smooth, 0)
+    eyes = model.in_region("eyes", "irises", "pupils")
+
+    if scanned is None:
+        color = _region_colors(look, len(rest), {"hair": hair, "brows": brows, "lips": lips, "mouth": mouth, "nails": nails})
+        cloth = np.clip(0.5 + _base_layer_depth(model, body) / 0.03, 0.0, 1.0)
+        suit = 1.0
+    else:
+        color = scanned.astype(np.float32)
+        cloth = _cloth_likeness(model, color, hair)
+        suit = 0.0
+    surface = np.stack((np.maximum(hair, 0.8 * brows) * (scanned is None or 1.0), cloth, np.maximum(0.45 * lips, 0.7 * mouth), eyes), 1)
+    open_ = np.ones(len(rest)) if ambient is None else ambient
+    paint = np.column_stack((color, 255.0 * np.where(mouth > 0.5, 0.25 * open_, open_)))
+    return BodyPaint(
+        np.clip(paint + 0.5, 0, 255).astype(np.uint8),
+        np.clip(255.0 * surface + 0.5, 0, 255).astype(np.uint8),
+        (0.006 * hair * (scanned is None)).astype(np.float32),
+        {**_eye_inputs(model, rest), "iris_color": linear(look.iris), "suit_color": linear(look.base_layer), "suit": suit},
+    )
+
+
+def _region_colors(look: Look, count: int, masks: dict[str, NDArray]) -> NDArray[np.float32]:
+    skin = np.array(look.skin, np.float32)
+    color = np.tile(skin, (count, 1))
+    tones = {
+        "lips": skin * (0.84, 0.62, 0.62) + (6.0, 4.0, 4.0),
+        "mouth": np.array((92.0, 36.0, 34.0)),
+        "nails": np.minimum(skin * (1.08, 1.04, 1.04) + 8.0, 255.0),
+        "brows": 0.65 * np.array(look.hair) + 0.35 * skin,
+        "hair": np.array(look.hair, np.float32),
+    }
+    for name, tone in tones.items():
+        color += masks[name][:, None] * (tone - color)
+    return color
+
+
+def _base_layer_depth(model: BodyModel, body: RestBody) -> NDArray[np.float64]:
+    """How deep under the base layer each vertex lies [m], negative where it is bare: cut out around neck, shoulders
+    and thighs."""
+    rest, joint = body.vertices, {name: body.joints[model.joint(name)] for name in ("upperarm_l", "upperarm_r", "neck_01")}
+    crotch = rest[model.landmarks["crotch"], 2]
+    knee = rest[model.landmarks["kneecap_l"], 2]
+    depth = np.minimum.reduce(
+        [
+            np.linalg.norm(rest - joint["upperarm_l"], axis=1) - 0.125,
+            np.linalg.norm(rest - joint["upperarm_r"], axis=1) - 0.125,
+            np.linalg.norm(rest - joint["neck_01"] - (0.0, -0.02, 0.02), axis=1) - 0.125,
+            rest[:, 2] - (crotch + 0.62 * (knee - crotch)),
+        ]
+    )
+    names = [n for n in model.part_names if n.startswith(("upper_arm", "lower_arm", "hand")) or n in ("head", "neck")]
+    bare = np.isin(model.part_labels, [model.part(n) for n in names])
+    return np.where(bare, np.minimum(depth, -0.03), depth)
+
+
+def _cloth_likeness(model: BodyModel, color: NDArray[np.float32], hair: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How unlike the face's colour a vertex is in chromaticity: what is worn scatters light as cloth does, not as skin."""
+    face = model.in_region("skin") & (model.part_labels == model.part("head")) & (hair < 0.05)
+    chroma = color / np.maximum(color.sum(1, keepdims=True), 30.0)
+    center = np.median(chroma[face], axis=0)
+    spread = np.maximum(np.median(np.abs(chroma[face] - center), axis=0), 0.006)
+    unlike = np.linalg.norm((chroma - center) / (6.0 * spread), axis=1)
+    cloth = np.clip(unlike - 0.6, 0.0, 1.0)
+    bare = np.isin(model.part_labels, [model.part(name) for name in ("head", "hand_l", "hand_r")])
+    return np.where(bare, 0.0, cloth)
+
+
+def _eye_inputs(model: BodyModel, rest: NDArray[np.float32]) -> dict[str, object]:
+    eyes = model.in_region("eyes", "irises", "pupils")
+    pupils = model.in_region("pupils")
+    inputs: dict[str, object] = {}
+    for side, chosen in (("left", model.template[:, 0] > 0), ("right", model.template[:, 0] < 0)):
+        ball = rest[eyes & chosen].astype(np.float64)
+        center = np.linalg.lstsq(np.c_[2 * ball, np.ones(len(ball))], (ball**2).sum(1), rcond=None)[0][:3]
+        gaze = rest[pupils & chosen].mean(0) - center
+        inputs[f"eye_{side}"] = tuple(map(float, center))
+        inputs[f"gaze_{side}"] = tuple(map(float, gaze / np.linalg.norm(gaze)))
+    return inputs
+
+
+def _neighbour_mean(model: BodyModel) -> csr_matrix:
+    """The matrix that averages each vertex with its neighbours, shape (V, V)."""
+    f = model.faces
+    i = np.concatenate((f[:, 0], f[:, 1], f[:, 2], f[:, 1], f[:, 2], f[:, 0], np.arange(model.vertex_count)))
+    j = np.concatenate((f[:, 1], f[:, 2], f[:, 0], f[:, 0], f[:, 1], f[:, 2], np.arange(model.vertex_count)))
+    adjacency = coo_matrix((np.ones(len(i)), (i, j)), shape=(model.vertex_count,) * 2).tocsr()
+    adjacency.data[:] = 1.0
+    return csr_matrix(diags(1.0 / np.asarray(adjacency.sum(1)).ravel()) @ adjacency)
+
+
+def _soft(mask: NDArray[np.bool_], smooth: csr_matrix, steps: int) -> NDArray[np.float64]:
+    values = mask.astype(np.float64)
+    for _ in range(steps):
+        values = smooth @ values
+    return values

@@ -1,0 +1,22 @@
+"""How much work goes into a picture."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Quality(NamedTuple):
+    """One tier. A GPU draws FINE at display rate; a software rasteriser draws LIVE at one."""
+
+    samples: int
+    """Coverage samples per pixel; 0: edges are smoothed in the last pass instead."""
+    detail: bool
+    """Pores, strands and yarns."""
+    shadow_resolution: int
+    """Side of the key's shadow map [px]."""
+    reflection: bool
+    """The floor mirrors the feet."""
+
+
+LIVE = Quality(samples=0, detail=False, shadow_resolution=512, reflection=True)
+FINE = Quality(samples=4, detail=True, shadow_resolution=1536, reflection=True)

@@ -1,0 +1,35 @@
+#version 330
+// A mesh that moves: body and garments alike.
+uniform mat4 p3d_ModelViewProjectionMatrix;
+in vec4 vertex;
+in vec3 normal;
+in float offset;    // drawn this far outside the surface [m]: hair stands off, skin under cloth gives way
+out vec3 world;
+out vec3 world_normal;
+#ifdef BODY
+in vec3 rest;       // position at rest [m], frame b: where detail is anchored
+in vec4 color;      // sRGB; alpha: ambient visibility
+in vec4 surface;    // how much hair, cloth, wet, eye
+out vec3 anchor;
+out vec4 paint;
+out vec4 kind;
+#else
+in vec2 panel;      // position in the flat pattern [m]
+in float trim;      // distance to the nearest free edge in the pattern [m]
+out vec2 pattern;
+out float edge;
+#endif
+
+void main() {
+    world = vertex.xyz + normal * offset;
+    world_normal = normal;
+    gl_Position = p3d_ModelViewProjectionMatrix * vec4(world, 1.0);
+#ifdef BODY
+    anchor = rest;
+    paint = color;
+    kind = surface;
+#else
+    pattern = panel;
+    edge = trim;
+#endif
+}
