@@ -1,0 +1,93 @@
+"""Girths of neck, arms and legs, square to their axes, and heights of their levels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.measures.figure import UP, Figure, Tape
+
+THIGH_BELOW_CROTCH_M = 0.03
+BELOW_LARYNX_M = 0.01
+
+
+def limb_tapes(figure: Figure, side: str, crotch: float) -> dict[str, tuple[float, Tape]]:
+    """Girth [m] and tape by name of one side: thigh, knee, calf, ankle, upper_arm, elbow, wrist."""
+    return _arm(figure, side) | _leg(figure, side, crotch)
+
+
+def neck_tape(figure: Figure) -> tuple[float, Tape]:
+    """Girth [m] and tape just below the larynx, square to the neck's axis."""
+    bottom, top = figure.joint("neck_01"), figure.joint("head")
+    axis = (top - bottom) / np.linalg.norm(top - bottom)
+    place = figure.landmark("larynx") - BELOW_LARYNX_M * axis
+    part = figure.topology.faces_of(("neck", "head"))
+    return _girth(figure, part, place, axis)
+
+
+def _arm(figure: Figure, side: str) -> dict[str, tuple[float, Tape]]:
+    topology = figure.topology
+    shoulder, elbow, wrist = (figure.joint(f"{name}_{side}") for name in ("upperarm", "lowerarm", "hand"))
+    upper = topology.faces_of((f"upper_arm_{side}", f"lower_arm_{side}"))
+    lower = topology.faces_of((f"lower_arm_{side}", f"hand_{side}"))
+    upper_axis, upper_length = _axis(shoulder, elbow)
+    lower_axis, lower_length = _axis(elbow, wrist)
+    armpit = _end_of_cut(figure, f"upper_arm_{side}", shoulder, upper_axis)
+    return {
+        "upper_arm": _extreme(figure, upper, shoulder, upper_axis, armpit, 0.85 * upper_length, largest=True),
+        "elbow": _girth(figure, upper, elbow, _unit(upper_axis + lower_axis)),
+        "wrist": _extreme(figure, lower, elbow, lower_axis, 0.6 * lower_length, lower_length, largest=False),
+    }
+
+
+def _leg(figure: Figure, side: str, crotch: float) -> dict[str, tuple[float, Tape]]:
+    topology = figure.topology
+    hip, knee, ankle = (figure.joint(f"{name}_{side}") for name in ("thigh", "calf", "foot"))
+    thigh = topology.faces_of(("trunk", f"thigh_{side}", f"calf_{side}"))
+    sign = 1.0 if side == "l" else -1.0
+    middle = figure.landmark("crotch")[0]
+    own = sign * (figure.vertices[figure.model.faces[thigh], 0].mean(1) - middle) > 0.0
+    leg = topology.faces_of((f"thigh_{side}", f"calf_{side}"))
+    shank = topology.faces_of((f"calf_{side}", f"foot_{side}"))
+    axis, _ = _axis(hip, ankle)
+    shank_axis, length = _axis(knee, ankle)
+    malleolus = (figure.landmark(f"ankle_lateral_{side}") - knee) @ shank_axis
+    level = np.array([0.0, 0.0, crotch - THIGH_BELOW_CROTCH_M])
+    return {
+        "thigh": _girth(figure, thigh[own], level, UP),
+        "knee": _girth(figure, leg, figure.landmark(f"kneecap_{side}"), axis),
+        "calf": _extreme(figure, shank, knee, shank_axis, 0.12 * length, 0.7 * length, largest=True),
+        "ankle": _extreme(figure, shank, knee, shank_axis, 0.6 * length, malleolus, largest=False),
+    }
+
+
+def _axis(start: NDArray, end: NDArray) -> tuple[NDArray[np.float64], float]:
+    length = float(np.linalg.norm(end - start))
+    return (end - start) / length, length
+
+
+def _unit(vector: NDArray) -> NDArray[np.float64]:
+    return vector / np.linalg.norm(vector)
+
+
+def _end_of_cut(figure: Figure, part: str, origin: NDArray, axis: NDArray) -> float:
+    """How far along `axis` the rim reaches at which the trunk was cut away from `part`: beyond it contours are whole."""
+    model = figure.model
+    inside = figure.topology.face_parts == model.part(part)
+    trunk = np.isin(figure.topology.face_parts, [model.part("trunk")])
+    rim = np.intersect1d(model.faces[inside], model.faces[trunk])
+    return float(((figure.vertices[rim] - origin) @ axis).max())
+
+
+def _girth(figure: Figure, part: NDArray, origin: NDArray, normal: NDArray) -> tuple[float, Tape]:
+    """Girth at a plane, averaged over BLUR_M to both sides."""
+    profile, _ = figure.tapes(part, origin, normal, -0.016, 0.016)
+    return float(profile.at(0.0)[0]), figure.tape(part, origin, normal)
+
+
+def _extreme(
+    figure: Figure, part: NDArray, origin: NDArray, axis: NDArray, first: float, last: float, largest: bool
+) -> tuple[float, Tape]:
+    profile, _ = figure.tapes(part, origin, axis, first, last)
+    place = profile.maximum() if largest else profile.minimum()
+    return float(profile.at(place)[0]), figure.tape(part, origin + place * axis, axis)
