@@ -1,0 +1,240 @@
+"""Which pixel of the depth image pulls which point of the rasterised model, and where to."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+MATCHED = 0
+"""The model's surface and the measured one lie on the same ray, near each other."""
+STICKS_OUT = 1
+"""The model covers a pixel where the camera looks past the person."""
+UNCOVERED = 2
+"""A pixel of the person that the model does not cover, or covers at another depth."""
+
+
+class PixelMatching(NamedTuple):
+    """How pixels are matched. Lengths in metres, reaches in pixels of the working grid."""
+
+    gate: float
+    """Largest distance along the ray of a match."""
+    surface_sigma: float
+    """How far the model's surface may be from the person's (shape, cloth), beside the sensor's noise."""
+    outline_sigma: float
+    """The same for pulls at the outline."""
+    reach: int
+    """How far an outline pull looks for its partner."""
+    outline_stride: int
+    """Of the pixels at which outline pulls start, one in so many."""
+    disparity_noise: float
+    """sigma_d / (f B): standard deviation of the inverse depth [1/m]."""
+    depth_floor: float
+    """Depth-independent noise [m]."""
+
+
+class Rendered(NamedTuple):
+    """The rasterised model on the working grid."""
+
+    depth: NDArray[np.float32]
+    """[m], (H, W)."""
+    triangle: NDArray[np.int32]
+    """(H, W), -1 where the model is not."""
+    faces: NDArray[np.int32]
+    """(F, 3)."""
+    vertices: NDArray[np.float32]
+    """[m], (V, 3), frame c."""
+
+
+class Pulls(NamedTuple):
+    """Rows direction . (p - target) of the least squares; the capacity is the arrays' length."""
+
+    kinds: NDArray[np.uint8]
+    """`MATCHED`, `STICKS_OUT` or `UNCOVERED`, (N,)."""
+    pixels: NDArray[np.int32]
+    """Where on the grid the pulled point of the model is drawn, v * W + u, (N,)."""
+    targets: NDArray[np.float64]
+    """[m], (N, 3), frame c."""
+    directions: NDArray[np.float64]
+    """(N, 3), frame c."""
+    offsets: NDArray[np.float64]
+    """direction . (p - target) as the model is drawn [m], (N,)."""
+    sigmas: NDArray[np.float64]
+    """Standard deviation of the offset [m], (N,)."""
+
+
+@njit(nogil=True, cache=True)
+def grow_region(depth, seeds, allowed, relative_step, stack, region):
+    """Pixels of `allowed` that hang together with `seeds`: neighbours differ by less than 3 cm + relative_step * z^2.
+
+    depth (H, W) float32 [m]; seeds, allowed, region (H, W) uint8; stack (H W,) int32 scratch. Returns the pixel count.
+    """
+    height, width = depth.shape
+    count = 0
+    top = 0
+    for v in range(height):
+        for u in range(width):
+            region[v, u] = 0
+            if seeds[v, u] != 0 and allowed[v, u] != 0:
+                region[v, u] = 1
+                stack[top] = v * width + u
+                top += 1
+                count += 1
+    while top > 0:
+        top -= 1
+        v = stack[top] // width
+        u = stack[top] % width
+        z = depth[v, u]
+        step = 0.03 + relative_step * z * z
+        for i in range(4):
+            y = v + (1 if i == 0 else -1 if i == 1 else 0)
+            x = u + (1 if i == 2 else -1 if i == 3 else 0)
+            if y < 0 or x < 0 or y >= height or x >= width or region[y, x] != 0 or allowed[y, x] == 0:
+                continue
+            if abs(depth[y, x] - z) < step:
+                region[y, x] = 1
+                stack[top] = y * width + x
+                top += 1
+                count += 1
+    return count
+
+
+@njit(nogil=True, cache=True)
+def associate_pixels(rendered, depth, person, intrinsics, matching, pulls):
+    """Every pull of the depth image on the rendered model, written to `pulls`.
+
+    depth (H, W) float32 [m]; person (H, W) uint8: 1 person, 0 surely not, 2 unknown; intrinsics of the grid.
+    Returns how many pulls there are, the model's pixels of which something is known, how many of them agree with the
+    depth, the person's pixels, and how many of them the model covers.
+    """
+    model_depth, model_triangle, faces, vertices = rendered
+    kinds, pixels, targets, directions, offsets, sigmas = pulls
+    height, width = depth.shape
+    count = 0
+    capacity = kinds.shape[0]
+    known = 0
+    agreeing = 0
+    person_count = 0
+    covered = 0
+    for v in range(height):
+        y = (v - intrinsics.cy) / intrinsics.fy
+        for u in range(width):
+            x = (u - intrinsics.cx) / intrinsics.fx
+            zm = model_depth[v, u]
+            z = depth[v, u]
+            is_person = person[v, u] == 1
+            if is_person:
+                person_count += 1
+            if zm > 0.0 and is_person and abs(z - zm) < matching.gate:
+                covered += 1
+                known += 1
+                t = model_triangle[v, u]
+                a = vertices[faces[t, 0]]
+                b = vertices[faces[t, 1]]
+                c = vertices[faces[t, 2]]
+                e0 = b[0] - a[0]
+                e1 = b[1] - a[1]
+                e2 = b[2] - a[2]
+                f0 = c[0] - a[0]
+                f1 = c[1] - a[1]
+                f2 = c[2] - a[2]
+                n0 = e1 * f2 - e2 * f1
+                n1 = e2 * f0 - e0 * f2
+                n2 = e0 * f1 - e1 * f0
+                length = np.sqrt(n0 * n0 + n1 * n1 + n2 * n2)
+                if length < 1e-12:
+                    continue
+                n0 /= length
+                n1 /= length
+                n2 /= length
+                along = n0 * x + n1 * y + n2
+                noise = np.sqrt((z * z * matching.disparity_noise) ** 2 + matching.depth_floor**2)
+                sigma = np.sqrt((noise * along) ** 2 + matching.surface_sigma**2)
+                offset = (zm - z) * along
+                if abs(offset) < 0.02 + 3.0 * noise:
+                    agreeing += 1
+                # Where the model turns away from the camera a pixel's shift is a large depth: leave it to the outline.
+                if along > -0.15 * np.sqrt(x * x + y * y + 1.0) or count >= capacity:
+                    continue
+                kinds[count] = MATCHED
+                pixels[count] = v * width + u
+                targets[count, 0] = x * z
+                targets[count, 1] = y * z
+                targets[count, 2] = z
+                directions[count, 0] = n0
+                directions[count, 1] = n1
+                directions[count, 2] = n2
+                offsets[count] = offset
+                sigmas[count] = sigma
+                count += 1
+                continue
+            chosen = (u + 2 * v) % matching.outline_stride == 0
+            if zm > 0.0 and not is_person:
+                if person[v, u] == 2 or (z > 0.0 and z < zm + 0.05):
+                    continue
+                known += 1
+                if not chosen or count >= capacity:
+                    continue
+                # Pull this point of the model sideways to the nearest pixel of the person at about its depth.
+                best = matching.reach * matching.reach + 1
+                best_u = -1
+                best_v = -1
+                for j in range(max(0, v - matching.reach), min(height, v + matching.reach + 1)):
+                    for i in range(max(0, u - matching.reach), min(width, u + matching.reach + 1)):
+                        distance = (i - u) * (i - u) + (j - v) * (j - v)
+                        if distance < best and person[j, i] == 1 and abs(depth[j, i] - zm) < 0.25:
+                            best = distance
+                            best_u = i
+                            best_v = j
+                if best_u < 0:
+                    continue
+                pull = np.sqrt(float(best))
+                kinds[count] = STICKS_OUT
+                pixels[count] = v * width + u
+                d0 = (u - best_u) / pull
+                d1 = (v - best_v) / pull
+                targets[count, 0] = (best_u - intrinsics.cx) / intrinsics.fx * zm
+                targets[count, 1] = (best_v - intrinsics.cy) / intrinsics.fy * zm
+                targets[count, 2] = zm
+                directions[count, 0] = d0
+                directions[count, 1] = d1
+                directions[count, 2] = -(d0 * x + d1 * y)
+                offsets[count] = pull * zm / intrinsics.fx
+                sigmas[count] = matching.outline_sigma
+                count += 1
+            elif is_person and chosen and count < capacity:
+                # Pull the nearest point of the model's picture to this point of the person.
+                best_distance = 1e9
+                best_u = -1
+                best_v = -1
+                for j in range(max(0, v - matching.reach), min(height, v + matching.reach + 1)):
+                    for i in range(max(0, u - matching.reach), min(width, u + matching.reach + 1)):
+                        zn = model_depth[j, i]
+                        if zn <= 0.0:
+                            continue
+                        dx = x * z - (i - intrinsics.cx) / intrinsics.fx * zn
+                        dy = y * z - (j - intrinsics.cy) / intrinsics.fy * zn
+                        dz = z - zn
+                        distance_sq = dx * dx + dy * dy + dz * dz
+                        if distance_sq < best_distance:
+                            best_distance = distance_sq
+                            best_u = i
+                            best_v = j
+                if best_u < 0 or best_distance < 1e-10:
+                    continue
+                zn = model_depth[best_v, best_u]
+                length = np.sqrt(best_distance)
+                kinds[count] = UNCOVERED
+                pixels[count] = best_v * width + best_u
+                targets[count, 0] = x * z
+                targets[count, 1] = y * z
+                targets[count, 2] = z
+                directions[count, 0] = ((best_u - intrinsics.cx) / intrinsics.fx * zn - x * z) / length
+                directions[count, 1] = ((best_v - intrinsics.cy) / intrinsics.fy * zn - y * z) / length
+                directions[count, 2] = (zn - z) / length
+                offsets[count] = length
+                sigmas[count] = matching.outline_sigma
+                count += 1
+    return count, known, agreeing, person_count, covered
