@@ -15,6 +15,7 @@ uniform vec3 gaze_right;
 uniform vec3 iris_color;    // linear
 uniform vec3 suit_color;    // linear; the base layer of a body that no camera has seen
 uniform float suit;         // 1 where it is worn, 0 for a scan
+uniform vec3 hair_color;    // linear
 in vec3 world;
 in vec3 world_normal;
 in vec3 anchor;
@@ -42,12 +43,19 @@ void main() {
     vec3 albedo = to_linear(paint.rgb);
     float hem = max(fwidth(kind.y), 0.02);
     float suited = suit * smoothstep(0.5 - hem, 0.5 + hem, kind.y);
-    albedo = mix(albedo, suit_color, suited);
+    float hair = kind.x;
+#ifdef DETAIL
+    // Strands stand apart where hair begins.
+    float strand = value_noise(anchor * vec3(900.0, 900.0, 140.0)) - 0.5;
+    hair += 0.35 * strand * (1.0 - abs(2.0 * hair - 1.0));
+#endif
+    hair = smoothstep(0.42, 0.62, hair);
+    albedo = mix(mix(albedo, hair_color, hair), suit_color, suited);
 #ifdef MIRRORED
     result = mirrored(albedo, world, n);
 #else
     vec3 v = normalize(camera_position - world);
-    float hair = kind.x, cloth = mix(kind.y, suited, suit), wet = kind.z;
+    float cloth = mix(kind.y, suited, suit), wet = kind.z;
     float skin = (1.0 - hair) * (1.0 - cloth);
     float open = paint.a;
     float gloss = 1.0;
@@ -61,7 +69,6 @@ void main() {
     else {
         // Pores and mottling of skin, strands of hair: anchored at rest, gone where they are finer than a pixel.
         float footprint = length(fwidth(anchor));
-        float strand = value_noise(anchor * vec3(900.0, 900.0, 140.0)) - 0.5;
         float pores = value_noise(anchor * 1500.0) - 0.5;
         float mottle = value_noise(anchor * 120.0) - 0.5;
         float fine = 1.0 - smoothstep(0.0004, 0.0014, footprint);
@@ -80,20 +87,21 @@ void main() {
     for (int i = 0; i < LIGHT_COUNT; ++i) {
         Light light = light_at(i, world);
         float facing = dot(n, light.toward);
-        if (facing < -0.4) continue;
         // Wrapped Lambert: scattering carries red light furthest past the terminator (Green 2004).
         vec3 wrap = scatter + 0.4 * light.spread;
-        vec3 lambert = clamp((facing + wrap) / ((1.0 + wrap) * (1.0 + wrap)), 0.0, 1.0);
+        vec3 wrapped = facing + wrap;
+        if (wrapped.r <= 0.0) continue;
         vec3 irradiance = light.irradiance;
         // In the penumbra red comes back first as well.
         if (i == 0) irradiance *= mix(vec3(visible), sqrt(vec3(visible)), scatter * 2.0);
-        diffuse += irradiance * lambert;
+        diffuse += irradiance * clamp(wrapped / ((1.0 + wrap) * (1.0 + wrap)), 0.0, 1.0);
+        if (facing <= 0.0) continue;
         vec3 h = normalize(v + light.toward);
         float nh = max(dot(n, h), 0.0), vh = max(dot(v, h), 0.0);
-        // Skin shines in two lobes: oil over stratum corneum (Weyrich et al. 2006).
         float lobe = specular_lobe(nh, vh, light.spread, roughness);
-        lobe += 0.4 * skin * specular_lobe(nh, vh, light.spread, roughness * 0.6);
-        specular += irradiance * lobe * (f0 + (1.0 - f0) * schlick(vh)) * max(facing, 0.0);
+        // Skin shines in two lobes: oil over stratum corneum (Weyrich et al. 2006).
+        if (i == 0) lobe += 0.4 * skin * specular_lobe(nh, vh, light.spread, roughness * 0.6);
+        specular += irradiance * (lobe * facing * (f0 + (1.0 - f0) * schlick(vh)));
     }
     // Light bounces about in a fold of skin: its occlusion is redder than grey (Jimenez et al. 2016).
     vec3 fold = mix(vec3(open), vec3(sqrt(open), open, open * open * 0.3 + open * 0.7), skin);

@@ -9,12 +9,10 @@ vec3 to_srgb(vec3 c) {
     return 0.662002687 * root2 + 0.684122060 * root4 - 0.323583601 * root8 - 0.022541147 * c;
 }
 
-// Khronos PBR Neutral: takes the Fresnel floor off, is the identity up to 0.76, then rolls the peak off towards white.
+// The identity up to the knee, then the peak rolls off towards white (the shoulder of Khronos PBR Neutral).
 vec3 tone_map(vec3 color) {
-    float low = min(color.r, min(color.g, color.b));
-    color -= low < 0.08 ? low - 6.25 * low * low : 0.04;
     float peak = max(color.r, max(color.g, color.b));
-    const float knee = 0.76;
+    const float knee = 0.72;
     if (peak < knee) return color;
     float room = 1.0 - knee;
     float pressed = 1.0 - room * room / (peak + room - knee);

@@ -29,16 +29,25 @@ vec3 room_light(vec3 n) {
     return mix(c, room_below, max(-n.z, 0.0));
 }
 
-// Percentage-closer filtering (Reeves 1987): a grid of hardware comparisons, `radius` [texels] apart.
+// Percentage-closer filtering (Reeves 1987) by hardware comparisons, `radius` apart.
 float key_visibility(vec3 position, vec3 n, float radius) {
     vec4 h = key_projection * vec4(position + n * 0.012, 1.0);
     vec3 p = h.xyz / h.w;
     if (any(greaterThan(abs(p - 0.5), vec3(0.5)))) return 1.0;
+    p.z -= 0.0008;
+    float step = radius * key_texel;
+#ifdef DETAIL
     float lit = 0.0;
-    for (int y = -1; y <= 1; ++y)
-        for (int x = -1; x <= 1; ++x)
-            lit += texture(key_shadow, vec3(p.xy + vec2(x, y) * radius * key_texel, p.z - 0.0008));
-    return lit / 9.0;
+    for (int y = -2; y <= 2; ++y)
+        for (int x = -2; x <= 2; ++x)
+            lit += texture(key_shadow, vec3(p.xy + 0.6 * vec2(x, y) * step, p.z));
+    return lit / 25.0;
+#else
+    return 0.25 * (texture(key_shadow, vec3(p.xy + vec2(0.9, 0.4) * step, p.z))
+                 + texture(key_shadow, vec3(p.xy + vec2(-0.4, 0.9) * step, p.z))
+                 + texture(key_shadow, vec3(p.xy + vec2(-0.9, -0.4) * step, p.z))
+                 + texture(key_shadow, vec3(p.xy + vec2(0.4, -0.9) * step, p.z)));
+#endif
 }
 
 // GGX (Walter et al. 2007), visibility as Karis 2014, widened and dimmed by the size of the source (Karis 2013).

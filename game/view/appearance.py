@@ -22,7 +22,7 @@ class Look:
     skin: SRGB = (206, 160, 134)
     hair: SRGB = (52, 38, 30)
     iris: SRGB = (96, 66, 42)
-    base_layer: SRGB = (58, 60, 66)
+    base_layer: SRGB = (92, 97, 104)
     """What a body without a garment wears: a close-fitting athletic suit to the thighs."""
 
 
@@ -54,7 +54,7 @@ def paint_body(
     look = look or Look()
     rest = body.vertices
     smooth = _neighbour_mean(model)
-    hair = _soft(model.in_region("scalp"), smooth, 3)
+    hair = _soft(model.in_region("scalp"), smooth, 1)
     brows = _soft(model.in_region("brows"), smooth, 1)
     lips = _soft(model.in_region("lips"), smooth, 1)
     mouth = _soft(model.in_region("mouth_inside"), smooth, 0)
@@ -62,21 +62,21 @@ def paint_body(
     eyes = model.in_region("eyes", "irises", "pupils")
 
     if scanned is None:
-        color = _region_colors(look, len(rest), {"hair": hair, "brows": brows, "lips": lips, "mouth": mouth, "nails": nails})
+        color = _region_colors(look, len(rest), {"brows": brows, "lips": lips, "mouth": mouth, "nails": nails})
         cloth = np.clip(0.5 + _base_layer_depth(model, body) / 0.03, 0.0, 1.0)
         suit = 1.0
     else:
         color = scanned.astype(np.float32)
         cloth = _cloth_likeness(model, color, hair)
         suit = 0.0
-    surface = np.stack((np.maximum(hair, 0.8 * brows) * (scanned is None or 1.0), cloth, np.maximum(0.45 * lips, 0.7 * mouth), eyes), 1)
+    surface = np.stack((hair * (scanned is None), cloth, np.maximum(0.45 * lips, 0.7 * mouth), eyes), 1)
     open_ = np.ones(len(rest)) if ambient is None else ambient
     paint = np.column_stack((color, 255.0 * np.where(mouth > 0.5, 0.25 * open_, open_)))
     return BodyPaint(
         np.clip(paint + 0.5, 0, 255).astype(np.uint8),
         np.clip(255.0 * surface + 0.5, 0, 255).astype(np.uint8),
         (0.006 * hair * (scanned is None)).astype(np.float32),
-        {**_eye_inputs(model, rest), "iris_color": linear(look.iris), "suit_color": linear(look.base_layer), "suit": suit},
+        {**_eye_inputs(model, rest), "iris_color": linear(look.iris), "hair_color": linear(look.hair), "suit_color": linear(look.base_layer), "suit": suit},
     )
 
 
@@ -84,11 +84,10 @@ def _region_colors(look: Look, count: int, masks: dict[str, NDArray]) -> NDArray
     skin = np.array(look.skin, np.float32)
     color = np.tile(skin, (count, 1))
     tones = {
-        "lips": skin * (0.84, 0.62, 0.62) + (6.0, 4.0, 4.0),
+        "lips": skin * (0.90, 0.74, 0.74),
         "mouth": np.array((92.0, 36.0, 34.0)),
         "nails": np.minimum(skin * (1.08, 1.04, 1.04) + 8.0, 255.0),
-        "brows": 0.65 * np.array(look.hair) + 0.35 * skin,
-        "hair": np.array(look.hair, np.float32),
+        "brows": 0.55 * np.array(look.hair) + 0.45 * skin,
     }
     for name, tone in tones.items():
         color += masks[name][:, None] * (tone - color)
@@ -96,20 +95,16 @@ def _region_colors(look: Look, count: int, masks: dict[str, NDArray]) -> NDArray
 
 
 def _base_layer_depth(model: BodyModel, body: RestBody) -> NDArray[np.float64]:
-    """How deep under the base layer each vertex lies [m], negative where it is bare: cut out around neck, shoulders
-    and thighs."""
-    rest, joint = body.vertices, {name: body.joints[model.joint(name)] for name in ("upperarm_l", "upperarm_r", "neck_01")}
+    """How deep under the base layer each vertex lies [m], negative where it is bare: cut out at neck, shoulders and
+    thighs."""
+    rest = body.vertices
+    shoulder, neck = body.joints[model.joint("upperarm_l")], body.joints[model.joint("neck_01")]
     crotch = rest[model.landmarks["crotch"], 2]
     knee = rest[model.landmarks["kneecap_l"], 2]
-    depth = np.minimum.reduce(
-        [
-            np.linalg.norm(rest - joint["upperarm_l"], axis=1) - 0.125,
-            np.linalg.norm(rest - joint["upperarm_r"], axis=1) - 0.125,
-            np.linalg.norm(rest - joint["neck_01"] - (0.0, -0.02, 0.02), axis=1) - 0.125,
-            rest[:, 2] - (crotch + 0.62 * (knee - crotch)),
-        ]
-    )
-    names = [n for n in model.part_names if n.startswith(("upper_arm", "lower_arm", "hand")) or n in ("head", "neck")]
+    armhole = np.maximum(shoulder[0] - 0.025 - np.abs(rest[:, 0]), shoulder[2] - 0.12 - rest[:, 2])
+    neckline = np.linalg.norm((rest - neck - (0.0, -0.05, 0.0)) / (1.0, 1.3, 1.0), axis=1) - 0.105
+    depth = np.minimum.reduce([armhole, neckline, rest[:, 2] - (crotch + 0.62 * (knee - crotch))])
+    names = [n for n in model.part_names if n.startswith(("upper_arm", "lower_arm", "hand")) or n == "head"]
     bare = np.isin(model.part_labels, [model.part(n) for n in names])
     return np.where(bare, np.minimum(depth, -0.03), depth)
 

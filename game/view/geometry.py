@@ -15,6 +15,7 @@ from panda3d.core import (
     GeomVertexData,
     GeomVertexFormat,
     InternalName,
+    NodePath,
     OmniBoundingVolume,
 )
 
@@ -73,3 +74,15 @@ class DynamicMesh:
     @staticmethod
     def _copy(array, values: NDArray) -> None:
         memoryview(array).cast("B")[:] = memoryview(values).cast("B")
+
+
+def whole_picture(name: str) -> NodePath:
+    """One triangle that covers a whole picture in clip coordinates, drawn whatever the depth."""
+    mesh = DynamicMesh(name, np.array([[0, 1, 2]], np.int32), 3, {})
+    corners = np.array([[-1, -1, 0], [3, -1, 0], [-1, 3, 0]], np.float32)
+    mesh.update(corners, np.zeros_like(corners))
+    root = NodePath(name)
+    root.attach_new_node(mesh.node)
+    root.set_depth_test(False)
+    root.set_depth_write(False)
+    return root

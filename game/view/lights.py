@@ -33,8 +33,8 @@ class Softbox(NamedTuple):
 
 KEY = Softbox((-1.75, -2.1, 2.75), 0.70, (7.6, 7.2, 6.7))
 FILL = Softbox((2.3, -2.4, 1.5), 1.10, (2.2, 2.35, 2.6))
-STRIP_LEFT = Softbox((-1.7, 1.4, 1.9), 0.40, (3.6, 3.5, 3.4))
-STRIP_RIGHT = Softbox((1.6, 1.3, 2.1), 0.40, (4.4, 4.2, 3.9))
+STRIP_LEFT = Softbox((-1.7, 1.5, 2.1), 0.55, (2.4, 2.35, 2.3))
+STRIP_RIGHT = Softbox((1.6, 1.4, 2.3), 0.55, (3.2, 3.1, 2.9))
 LIGHTS = (KEY, FILL, STRIP_LEFT, STRIP_RIGHT)
 
 ROOM = {
@@ -64,6 +64,7 @@ class LightRig:
         state.set_attrib(CullFaceAttrib.make(CullFaceAttrib.M_cull_none), 100)
         node.set_initial_state(state.get_state())
         self._node = casters.attach_new_node(node)
+        self.shadow_inputs: dict[str, object] = {}
         region = self.buffer.make_display_region()
         region.set_camera(self._node)
 
@@ -98,6 +99,10 @@ class LightRig:
         set_view(self._node, self._lens, projection, T_wl)
         T_lw = OPENGL_FROM_OPENCV @ np.linalg.inv(T_wl)
         to_unit = np.array([[0.5, 0, 0, 0.5], [0, 0.5, 0, 0.5], [0, 0, 0.5, 0.5], [0, 0, 0, 1.0]])
-        receivers.set_shader_input("key_projection", panda_matrix(to_unit @ projection @ T_lw))
-        receivers.set_shader_input("key_shadow", self._texture)
-        receivers.set_shader_input("key_texel", SHADOW_STEP)
+        self.shadow_inputs = {
+            "key_projection": panda_matrix(to_unit @ projection @ T_lw),
+            "key_shadow": self._texture,
+            "key_texel": SHADOW_STEP,
+        }
+        for name, value in self.shadow_inputs.items():
+            receivers.set_shader_input(name, value)

@@ -23,6 +23,7 @@ PROGRAMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "shadow": ("shadow.vert", "shadow.frag", ()),
     "paper": ("paper.vert", "paper.frag", ()),
     "floor": ("floor.vert", "floor.frag", ()),
+    "floor_light": ("floor_light.vert", "floor_light.frag", ()),
     "finish": ("finish.vert", "finish.frag", ()),
     "finish_smooth": ("finish.vert", "finish.frag", ("SMOOTH",)),
 }

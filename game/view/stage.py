@@ -5,19 +5,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from panda3d.core import Camera as CameraNode
-from panda3d.core import CullFaceAttrib, GraphicsOutput, NodePath, SamplerState, Texture
+from panda3d.core import CullFaceAttrib, GraphicsOutput, NodePath, Texture
 
 from game.view.appearance import BodyPaint
 from game.view.camera import Camera
 from game.view.context import Context
 from game.view.coverage import hidden_depth
-from game.view.geometry import DynamicMesh
+from game.view.geometry import whole_picture
 from game.view.lights import LightRig
 from game.view.materials import Fabric, Print, cloth_inputs, fabric
 from game.view.model import Model, split_at_seams
 from game.view.quality import LIVE, Quality
 from game.view.shaders import program
-from game.view.studio import Studio
+from game.view.studio import Studio, smooth_texture
 from solver.errors import UsageError
 
 # What the polished floor mirrors where it mirrors no person: the wall's lower part, sRGB.
@@ -37,8 +37,8 @@ class Stage:
         self._mirrored = self.root.attach_new_node("mirrored")
         self._mirrored.set_scale(1, 1, -1)
         self.root.set_shader_input("floor_shine", FLOOR_SHINE)
-        self.studio = Studio(self.root)
         self.lights = LightRig(self.context, self._people, quality.shadow_resolution)
+        self.studio = Studio(self.context, self.root)
 
         self._scene, picture = self._open_scene()
         eye = self.root.attach_new_node(CameraNode("eye"))
@@ -58,8 +58,8 @@ class Stage:
     def place_studio(self, center: tuple[float, float] | NDArray, azimuth: float = 0.0) -> None:
         """Set lamps and paper up around `center` (x, y) [m], frame w, for a camera at `azimuth` [rad]."""
         self._center = np.asarray(center, np.float64)
-        self.studio.place(self._center, azimuth)
         self.lights.place(self.root, self._center, azimuth)
+        self.studio.place(self._center, azimuth, self.lights.shadow_inputs)
 
     def set_body(self, faces: NDArray[np.int32], rest: NDArray[np.float32], paint: BodyPaint) -> None:
         """Put a body on the stage in place of any other: triangles (F, 3), vertices at rest [m], (V, 3), appearance."""
@@ -148,7 +148,7 @@ class Stage:
 
     def close(self) -> None:
         """Gives buffers and meshes back."""
-        for buffer in (self._scene, self._target.buffer, self.lights.buffer):
+        for buffer in (self._scene, self._target.buffer, self.lights.buffer, self.studio.buffer):
             self.context.close(buffer)
         self.root.remove_node()
         self._finish.remove_node()
@@ -164,25 +164,15 @@ class Stage:
         buffer.set_clear_color_active(True)
         buffer.set_clear_color((*FLOOR_SHINE, 1.0))
         buffer.set_clear_depth_active(True)
-        picture = Texture("scene")
-        picture.set_minfilter(SamplerState.FT_linear)
-        picture.set_magfilter(SamplerState.FT_linear)
-        picture.set_wrap_u(SamplerState.WM_clamp)
-        picture.set_wrap_v(SamplerState.WM_clamp)
+        picture = smooth_texture("scene")
         buffer.add_render_texture(picture, GraphicsOutput.RTM_bind_or_copy, GraphicsOutput.RTP_color)
         return buffer, picture
 
     def _make_finish(self, picture: Texture) -> NodePath:
-        mesh = DynamicMesh("finish", np.array([[0, 1, 2]], np.int32), 3, {})
-        corners = np.array([[-1, -1, 0], [3, -1, 0], [-1, 3, 0]], np.float32)
-        mesh.update(corners, np.zeros_like(corners))
-        root = NodePath("finish")
-        root.attach_new_node(mesh.node)
+        root = whole_picture("finish")
         root.set_shader(program("finish" if self.quality.samples else "finish_smooth"))
         root.set_shader_input("picture", picture)
         root.set_shader_input("pixel", (1.0 / self.size[0], 1.0 / self.size[1]))
-        root.set_depth_test(False)
-        root.set_depth_write(False)
         return root
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from panda3d.core import NodePath, SamplerState, Texture, TransparencyAttrib
+from panda3d.core import Camera, GraphicsOutput, NodePath, SamplerState, Texture, TransparencyAttrib
 
-from game.view.geometry import DynamicMesh
+from game.view.context import Context
+from game.view.geometry import DynamicMesh, whole_picture
 from game.view.shaders import program
 
 CURVE_START, CURVE_RADIUS = 1.8, 1.7
@@ -17,6 +20,7 @@ FLOOR_HALF = 1.5
 """The floor around the person is shaded per pixel, the rest of the paper per vertex [m]."""
 POLISH = 0.05
 
+FLOOR_LIGHT_CELLS = 160
 CONTACT_CELLS = 96
 CONTACT_HALF_WIDTH = 0.9
 
@@ -42,10 +46,20 @@ def paper_roll() -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.boo
     return vertices, faces, patch
 
 
+def smooth_texture(name: str) -> Texture:
+    """A texture that is interpolated and ends in its edge's colour."""
+    texture = Texture(name)
+    texture.set_minfilter(SamplerState.FT_linear)
+    texture.set_magfilter(SamplerState.FT_linear)
+    texture.set_wrap_u(SamplerState.WM_clamp)
+    texture.set_wrap_v(SamplerState.WM_clamp)
+    return texture
+
+
 class Studio:
     """Backdrop and floor. Where something comes near the floor a small map darkens it, whatever its topology."""
 
-    def __init__(self, parent: NodePath):
+    def __init__(self, context: Context, parent: NodePath):
         vertices, faces, patch = paper_roll()
         self.node = parent.attach_new_node("studio")
         self.node.set_shader_input("paper", PAPER)
@@ -59,18 +73,29 @@ class Studio:
         floor.set_transparency(TransparencyAttrib.M_alpha)
         floor.set_shader_input("floor_half", FLOOR_HALF)
         floor.set_shader_input("polish", POLISH)
-        self._contact = Texture("contact")
+        self._contact = smooth_texture("contact")
         self._contact.setup_2d_texture(CONTACT_CELLS, CONTACT_CELLS, Texture.T_unsigned_byte, Texture.F_rgba8)
-        self._contact.set_minfilter(SamplerState.FT_linear)
-        self._contact.set_wrap_u(SamplerState.WM_clamp)
-        self._contact.set_wrap_v(SamplerState.WM_clamp)
         self._floor = floor
+        self._light = whole_picture("floor-light")
+        self._light.set_shader(program("floor_light"))
+        self._light.set_shader_input("floor_half", FLOOR_HALF)
+        self.buffer = context.open_buffer("floor-light", (FLOOR_LIGHT_CELLS, FLOOR_LIGHT_CELLS), sort=-5)
+        light = smooth_texture("floor-light")
+        self.buffer.add_render_texture(light, GraphicsOutput.RTM_bind_or_copy, GraphicsOutput.RTP_color)
+        self.buffer.make_display_region().set_camera(self._light.attach_new_node(Camera("floor-light")))
+        floor.set_shader_input("floor_light", light)
         self._floor.set_shader_input("contact", self._contact)
         self.update_contact(np.zeros(2), [])
 
-    def place(self, center: NDArray, azimuth: float) -> None:
-        """Roll the paper out around `center` (x, y) [m], frame w, for a camera at `azimuth` [rad]."""
+    def place(self, center: NDArray, azimuth: float, shadow_inputs: Mapping[str, object]) -> None:
+        """Roll the paper out around `center` (x, y) [m], frame w, for a camera at `azimuth` [rad].
+
+        `shadow_inputs` are the light rig's, for that place.
+        """
         self.node.set_pos_hpr(float(center[0]), float(center[1]), 0.0, float(np.rad2deg(azimuth)), 0.0, 0.0)
+        self._light.set_shader_input("patch_to_world", self.node.get_mat())
+        for name, value in shadow_inputs.items():
+            self._light.set_shader_input(name, value)
 
     def update_contact(self, center: NDArray, clouds: list[NDArray[np.float32]]) -> None:
         """Darken the floor under `clouds` of vertices (V, 3) [m], frame w, within 0.9 m of `center` (x, y)."""
