@@ -9,6 +9,7 @@ from solver.measures.figure import UP, Figure, Tape, convex_hull, path_length, t
 from solver.measures.trunk import front_and_back
 
 FORWARD = np.array([0.0, -1.0, 0.0])
+MIDLINE = ("crotch", "navel", "waist_back")
 SIDEWAYS = np.array([1.0, 0.0, 0.0])
 
 
@@ -52,7 +53,7 @@ def over_bust(figure: Figure, side: str, waist: Tape, chest: float) -> NDArray[n
 
 def through_crotch(figure: Figure, waist: Tape) -> NDArray[np.float64]:
     """Way from the front waist through the crotch to the back waist [m], (M, 3): pulled tight."""
-    mark = figure.landmark("crotch")
+    mark = np.mean([figure.landmark(name) for name in MIDLINE], axis=0)
     front, back = front_and_back(waist, mark[0])
     points = _sagittal(figure, ("trunk",), mark)
     points = np.concatenate([[front, back], points[points[:, 2] < front[2]]])

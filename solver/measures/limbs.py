@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 from solver.measures.figure import UP, Figure, Tape
 
 THIGH_BELOW_CROTCH_M = 0.03
-BELOW_LARYNX_M = 0.01
+LARYNX_REACH_M = 0.02
+"""Just below the larynx the neck is smallest; its landmark is known to this much."""
+ARMPIT_CLEARANCE_M = 0.025
+"""A plane square to the arm through the armpit still cuts shoulder; this far beyond it cuts arm alone."""
 
 
 def limb_tapes(figure: Figure, side: str, crotch: float) -> dict[str, tuple[float, Tape]]:
@@ -18,11 +21,9 @@ def limb_tapes(figure: Figure, side: str, crotch: float) -> dict[str, tuple[floa
 
 def neck_tape(figure: Figure) -> tuple[float, Tape]:
     """Girth [m] and tape just below the larynx, square to the neck's axis."""
-    bottom, top = figure.joint("neck_01"), figure.joint("head")
-    axis = (top - bottom) / np.linalg.norm(top - bottom)
-    place = figure.landmark("larynx") - BELOW_LARYNX_M * axis
+    axis, _ = _axis(figure.joint("neck_01"), figure.joint("head"))
     part = figure.topology.faces_of(("neck", "head"))
-    return _girth(figure, part, place, axis)
+    return _extreme(figure, part, figure.landmark("larynx"), axis, -LARYNX_REACH_M, LARYNX_REACH_M, largest=False)
 
 
 def _arm(figure: Figure, side: str) -> dict[str, tuple[float, Tape]]:
@@ -32,7 +33,7 @@ def _arm(figure: Figure, side: str) -> dict[str, tuple[float, Tape]]:
     lower = topology.faces_of((f"lower_arm_{side}", f"hand_{side}"))
     upper_axis, upper_length = _axis(shoulder, elbow)
     lower_axis, lower_length = _axis(elbow, wrist)
-    armpit = _end_of_cut(figure, f"upper_arm_{side}", shoulder, upper_axis)
+    armpit = _end_of_cut(figure, f"upper_arm_{side}", shoulder, upper_axis) + ARMPIT_CLEARANCE_M
     return {
         "upper_arm": _extreme(figure, upper, shoulder, upper_axis, armpit, 0.85 * upper_length, largest=True),
         "elbow": _girth(figure, upper, elbow, _unit(upper_axis + lower_axis)),

@@ -20,7 +20,7 @@ BUST_WANDER_M = 0.04
 BUST_PRIOR_RADIUS_M = 0.3
 """The bust point may leave its landmark by BUST_WANDER_M. On a chest without a peak the landmark decides: the prior is
 as sharp as the peak of a chest whose profile bends with this radius."""
-UNDERBUST_SPAN_M = (0.025, 0.1)
+UNDERBUST_SPAN_M = 0.1
 HIP_REACH_M = 0.04
 CREST_CLEARANCE_M = 0.012
 
@@ -53,7 +53,8 @@ def measure_trunk(figure: Figure) -> Trunk:
     chest_profile, chest_contours = _stack(figure, chest_part, bust_mark - 0.14, bust_mark + 0.09)
     fronts = [_front(chest_profile, chest_contours, mark[0]) for mark in bust_marks]
     chest = float(np.mean([_bust_level(front, mark[2]) for front, mark in zip(fronts, bust_marks, strict=True)]))
-    underbust = float(np.mean([_underbust_level(front, chest) for front in fronts]))
+    underbust_mark = float(np.mean([figure.landmark(f"underbust_{side}")[2] for side in "lr"]))
+    underbust = float(np.mean([_underbust_level(front, chest, underbust_mark) for front in fronts]))
 
     bounds = [crotch + share * (neck - crotch) for share in _waist_shares()]
     waist_profile, _ = _stack(figure, chest_part, *bounds)
@@ -138,14 +139,12 @@ def _peak_near(profile: Profile, mark: float, reach: float, wander: float, prior
     return place
 
 
-def _underbust_level(front: Profile, chest: float) -> float:
+def _underbust_level(front: Profile, chest: float, mark: float) -> float:
     """Below the bust the front falls back to the ribs: the foot of that fall, farthest behind the chord that spans it."""
-    span = (front.places > chest - UNDERBUST_SPAN_M[1]) & (front.places < chest)
+    span = (front.places > chest - UNDERBUST_SPAN_M) & (front.places < chest)
     places, values = front.places[span], front.values[span]
     chord = np.interp(places, places[[0, -1]], values[[0, -1]])
-    hollow = Profile(places, values - chord)
-    inside = places < chest - UNDERBUST_SPAN_M[0]
-    return Profile(hollow.places[inside], hollow.values[inside]).minimum()
+    return _peak_near(Profile(places, chord - values), mark, 0.02, 0.03, BUST_PRIOR_RADIUS_M)
 
 
 def front_and_back(tape: Tape, x: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
