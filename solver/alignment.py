@@ -171,7 +171,7 @@ class BodyAlignment:
         depth = max(1, *(len(chain) for chain in chains))
         return np.array([chain + [-1] * (depth - len(chain)) for chain in chains], np.int32)
 
-    def joint_point(self, joint: int | NDArray) -> int | NDArray:
+    def joint_point(self, joint):
         """Index that makes `joint` a point in the `add_...` calls."""
         return self.model.vertex_count + joint
 

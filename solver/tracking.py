@@ -216,7 +216,7 @@ class BodyTracker:
             weights = 0.3 * visible / np.square(points.spread + 0.06)
             alignment.add_point_to_point(points.points, place + world - hips, weights)
             self._add_landmarks(alignment, landmarks.image[order].astype(np.float64), visible)
-            trunk = alignment.joint_point(np.array([0]))
+            trunk = np.array([alignment.joint_point(0)])
             alignment.add_rows(trunk, np.array([[0.0, 1.0, 0.0]]), place[1:2] - anchor[1], np.array([1.0 / 0.05**2]))
             self._add_priors(alignment, upright=True)
             alignment.add_shape_prior(0.0, 4.0)
@@ -353,7 +353,9 @@ class BodyTracker:
         self.status.agreement = agreeing / max(known, 1)
         self.status.coverage = covered / max(person, 1)
         self._person_pixels = person
-        kinds, pixels, targets, directions, offsets, sigmas = (a[:count] for a in self._pulls)
+        pulls = self._pulls
+        kinds, pixels, directions = pulls.kinds[:count], pulls.pixels[:count], pulls.directions[:count]
+        offsets, sigmas = pulls.offsets[:count], pulls.sigmas[:count]
         matched = kinds == MATCHED
         self.status.residual_m = float(np.sqrt(np.mean(np.square(offsets[matched])))) if matched.any() else np.inf
         scale = np.where(matched, np.maximum(3.0 * sigmas, 0.25 * gate), 3.0 * sigmas)
