@@ -70,11 +70,16 @@ class Rasterizer:
         if self._band_starts[-1] > len(self._band_triangles):
             self._band_triangles = np.zeros(max(int(self._band_starts[-1]) * 3 // 2, len(faces)), np.int32)
         fill_bands(boxes, self._band_starts, self._band_cursor, self._band_triangles)
-        self._raster.depth.fill(0.0)
-        self._raster.triangle.fill(-1)
+        self.clear()
         bands = (self._band_starts, self._band_triangles)
         draw_bands(vertices_c, faces, boxes, bands, self._intrinsics, self._near_m, *self._raster)
         self._faces = faces
+        return self._raster
+
+    def clear(self) -> Raster:
+        """The picture of nothing."""
+        self._raster.depth.fill(0.0)
+        self._raster.triangle.fill(-1)
         return self._raster
 
     def interpolate(
