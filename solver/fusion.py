@@ -1,0 +1,155 @@
+"""Depth images of a moving person averaged into one signed distance in the canonical A-pose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.block_grid import lay_band, voxel_centres
+from solver.body import BodyModel, RestBody, canonical_pose, joint_transforms, skin
+from solver.kernels.integrate_depth import IntegrationRule, View, WarpedVoxels, integrate_depth
+from solver.kernels.sample_grid import sample_grid
+from solver.kernels.voxel_warp import blend_skin_weights, unskin_points
+from solver.rasterizer import Rasterizer
+from solver.surface import Extraction, extract_surface, face_components, largest_component, vertex_normals
+from solver.types import DepthNoise, Intrinsics
+
+SIGMA_M = 0.005
+"""Depth error of an observation that counts as weight 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class FusedSurface:
+    """The surface in the canonical pose and how well it is known."""
+
+    surface: Extraction
+    weight: NDArray[np.float32]
+    """Sum of the observations' weights at each vertex, one for a depth error of `SIGMA_M`, shape (N,)."""
+    nearest: NDArray[np.int32]
+    """Model vertex nearest to each vertex's voxel, shape (N,)."""
+
+
+class CanonicalVolume:
+    """Signed distance in a band around one person's model in the canonical pose (x left, z up, facing -y).
+
+    Every voxel is moved by the skinning weights of the model's nearest point and keeps its own rest position, so the warp
+    takes the model's vertices exactly where `solver.body.skin` takes them.
+    """
+
+    def __init__(
+        self,
+        model: BodyModel,
+        rest_body: RestBody,
+        voxel_m: float = 0.005,
+        truncation_m: float = 0.03,
+        band_m: float = 0.04,
+    ) -> None:
+        """`rest_body` is the best present guess; the surface is found within `band_m` of it."""
+        self.model = model
+        self.rest_body = rest_body
+        self.canonical_transforms = joint_transforms(model, rest_body.joints, canonical_pose(model, rest_body.joints))
+        self.canonical_vertices = skin(model, rest_body.vertices, self.canonical_transforms)
+        self.skin_faces = outer_faces(model)
+        band = lay_band(self.canonical_vertices, self.skin_faces, voxel_m, band_m)
+        self.grid = band.grid
+        self.slots = np.flatnonzero(np.isfinite(band.distance))
+        self._model_distance = band.distance
+        self._nearest = band.nearest
+        self._barycentric = band.barycentric
+        corners = np.ascontiguousarray(self.skin_faces[band.nearest[self.slots]])
+        barycentric = np.ascontiguousarray(band.barycentric[self.slots])
+        count = len(self.slots)
+        joints, weights = np.empty((count, 4), np.uint8), np.empty((count, 4), np.float32)
+        blend_skin_weights(corners, barycentric, model.skin_joints, model.skin_weights, joints, weights)
+        canonical = voxel_centres(self.grid, self.slots)
+        rest = np.empty((count, 3), np.float32)
+        unskin_points(canonical, joints, weights, np.ascontiguousarray(self.canonical_transforms[:, :3]), rest)
+        normals = vertex_normals(rest_body.vertices, self.skin_faces)[corners[:, 0]]
+        self._voxels = WarpedVoxels(rest, joints, weights, np.round(127.0 * normals).astype(np.int8), canonical)
+        self.rule = IntegrationRule(
+            truncation_m=truncation_m,
+            least_cosine=0.25,
+            edge_jump_m=0.03,
+            reach_m=0.12,
+            carve_weight=0.1,
+            weight_limit=1e6,
+            sigma_m=SIGMA_M,
+        )
+        self._distance = np.zeros(count, np.float32)
+        self._weight = np.zeros(count, np.float32)
+        self._rasterizer: Rasterizer | None = None
+        self._seen_vertex = np.empty((0, 0), np.int32)
+        self._everywhere = np.empty((0, 0), np.uint8)
+        self._vertex_of_triangle = np.append(model.faces[:, 0], np.int32(-1))
+
+    def clear(self) -> None:
+        """Forget what was integrated."""
+        self._distance[:] = 0.0
+        self._weight[:] = 0.0
+
+    def integrate(
+        self,
+        depth: NDArray[np.float32],
+        intrinsics: Intrinsics,
+        T_cw: NDArray,
+        joint_transforms: NDArray,
+        noise: DepthNoise,
+        person: NDArray[np.uint8] | None = None,
+    ) -> None:
+        """Average a depth image [m] (H, W) in. `joint_transforms` (J, 4, 4) rest to world, `T_cw` (4, 4) world to camera.
+
+        `person` (H, W) is 1 where a pixel may be the person (default: everywhere); pixels behind a voxel count as
+        empty space whoever they show.
+        """
+        transforms = (T_cw @ joint_transforms)[:, :3]
+        if self._rasterizer is None or self._rasterizer.intrinsics != intrinsics:
+            self._rasterizer = Rasterizer(intrinsics)
+            self._seen_vertex = np.empty(depth.shape, np.int32)
+            self._everywhere = np.ones(depth.shape, np.uint8)
+        posed = skin(self.model, self.rest_body.vertices, T_cw @ joint_transforms)
+        raster = self._rasterizer.render(posed, self.model.faces)
+        # Index -1, no triangle, finds the -1 that stands last.
+        np.take(self._vertex_of_triangle, raster.triangle, out=self._seen_vertex, mode="wrap")
+        if person is None:
+            person = self._everywhere
+        view = View(
+            depth, person, self._seen_vertex, self.canonical_vertices, np.ascontiguousarray(transforms, np.float32)
+        )
+        integrate_depth(self._voxels, view, intrinsics, noise, self.rule, self._distance, self._weight)
+
+    def distance(self, fill_weight: float = 0.05) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Signed distance [m] and weight over all slots of `grid`; the model stands in with `fill_weight` everywhere."""
+        distance = self._model_distance.copy()
+        weight = np.zeros_like(distance)
+        total = self._weight + fill_weight
+        prior = np.clip(distance[self.slots], -self.rule.truncation_m, self.rule.truncation_m)
+        distance[self.slots] = (self._weight * self._distance + fill_weight * prior) / total
+        weight[self.slots] = self._weight
+        return distance, weight
+
+    def surface(self, fill_weight: float = 0.05) -> FusedSurface:
+        """The closed surface: what was seen, and the model where nothing was."""
+        distance, weight = self.distance(fill_weight)
+        surface = largest_component(extract_surface(self.grid, distance))
+        source = surface.sources[:, 0]
+        corner = np.argmax(
+            np.concatenate([1.0 - self._barycentric[source].sum(1, keepdims=True), self._barycentric[source]], 1), 1
+        )
+        nearest = self.skin_faces[self._nearest[source], corner]
+        return FusedSurface(surface, surface.interpolate(weight), nearest)
+
+
+def outer_faces(model: BodyModel) -> NDArray[np.int32]:
+    """The faces of the skin: the largest connected part, without eyes, teeth and tongue."""
+    component = face_components(model.faces, model.vertex_count)
+    return np.ascontiguousarray(model.faces[component == np.bincount(component).argmax()])
+
+
+def sample(grid, values: NDArray[np.float32], points: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Value (N,) and gradient (N, 3) of `values` (slots,) at `points` (N, 3) [m]; NaN outside the band."""
+    points = np.ascontiguousarray(points, np.float64)
+    sampled, gradients = np.empty(len(points), np.float32), np.empty((len(points), 3), np.float32)
+    sample_grid(grid, values, points, sampled, gradients)
+    return sampled, gradients
