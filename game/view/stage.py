@@ -7,18 +7,19 @@ from numpy.typing import NDArray
 from panda3d.core import Camera as CameraNode
 from panda3d.core import CullFaceAttrib, GraphicsOutput, NodePath, Texture
 
-from game.view.appearance import BodyPaint
+from game.appearance import BodyPaint
 from game.view.camera import Camera
 from game.view.context import Context
 from game.view.coverage import hidden_depth
 from game.view.geometry import whole_picture
 from game.view.lights import LightRig
-from game.view.materials import Fabric, Print, cloth_inputs, fabric
-from game.view.model import Model, split_at_seams
+from game.materials import Optics, Print, cloth_inputs, optics_of
+from game.view.model import Model
 from game.view.quality import LIVE, Quality
 from game.view.shaders import program
 from game.view.studio import Studio, smooth_texture
 from solver.errors import UsageError
+from solver.mesh import split_at_seams
 
 # What the polished floor mirrors where it mirrors no person: the wall's lower part, sRGB.
 FLOOR_SHINE = (0.79, 0.77, 0.75)
@@ -85,7 +86,7 @@ class Stage:
         self,
         faces: NDArray[np.int32],
         panel_uv: NDArray[np.float32],
-        cloth: str | Fabric = "jersey",
+        cloth: str | Optics = "jersey",
         printed: Print | None = None,
         uv_faces: NDArray[np.int32] | None = None,
     ) -> int:
@@ -110,9 +111,9 @@ class Stage:
         self.set_fabric(len(self._garments) - 1, cloth, printed)
         return len(self._garments) - 1
 
-    def set_fabric(self, garment: int, cloth: str | Fabric, printed: Print | None = None) -> None:
+    def set_fabric(self, garment: int, cloth: str | Optics, printed: Print | None = None) -> None:
         """Another fabric or print on garment number `garment`. Raises `UsageError` for an unknown fabric."""
-        optics = fabric(cloth) if isinstance(cloth, str) else cloth
+        optics = optics_of(cloth) if isinstance(cloth, str) else cloth
         self._garments[garment].set_inputs(cloth_inputs(optics, printed or Print()))
 
     def update_garment(self, garment: int, vertices: NDArray[np.float32]) -> None:

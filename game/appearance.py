@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix, diags
 
-from game.view.materials import linear
+from game.materials import linear
 from solver.body import BodyModel, RestBody
 
 SRGB = tuple[int, int, int]
@@ -26,8 +26,17 @@ class Look:
     """What a body without a garment wears: a close-fitting athletic suit to the thighs."""
 
 
+class Eye(NamedTuple):
+    """One eyeball at rest."""
+
+    center: NDArray[np.float64]
+    """[m], shape (3,), frame b."""
+    gaze: NDArray[np.float64]
+    """Unit vector to the pupil."""
+
+
 class BodyPaint(NamedTuple):
-    """Per-vertex appearance, one row per vertex of the body model."""
+    """Per-vertex appearance, one row per vertex of the body model, and what the whole body shares."""
 
     color: NDArray[np.uint8]
     """sRGB and ambient visibility, shape (V, 4)."""
@@ -35,8 +44,26 @@ class BodyPaint(NamedTuple):
     """How much hair, cloth, wet, eye, shape (V, 4); cloth crosses 127 at the hem of the base layer."""
     hair_depth: NDArray[np.float32]
     """How far the hair stands off the scalp [m], shape (V,)."""
-    inputs: dict[str, object]
-    """Uniforms of body.frag."""
+    eyes: tuple[Eye, Eye]
+    """Left, right."""
+    look: Look
+    scanned: bool
+    """The colours are a camera's: clothes as worn, no base layer."""
+
+    @property
+    def inputs(self) -> dict[str, object]:
+        """Uniforms of body.frag."""
+        left, right = self.eyes
+        return {
+            "eye_left": tuple(map(float, left.center)),
+            "eye_right": tuple(map(float, right.center)),
+            "gaze_left": tuple(map(float, left.gaze)),
+            "gaze_right": tuple(map(float, right.gaze)),
+            "iris_color": linear(self.look.iris),
+            "hair_color": linear(self.look.hair),
+            "suit_color": linear(self.look.base_layer),
+            "suit": 0.0 if self.scanned else 1.0,
+        }
 
 
 def paint_body(
@@ -64,11 +91,9 @@ def paint_body(
     if scanned is None:
         color = _region_colors(look, len(rest), {"brows": brows, "lips": lips, "mouth": mouth, "nails": nails})
         cloth = np.clip(0.5 + _base_layer_depth(model, body) / 0.03, 0.0, 1.0)
-        suit = 1.0
     else:
         color = scanned.astype(np.float32)
         cloth = _cloth_likeness(model, color, hair)
-        suit = 0.0
     surface = np.stack((hair * (scanned is None), cloth, np.maximum(0.45 * lips, 0.7 * mouth), eyes), 1)
     open_ = np.ones(len(rest)) if ambient is None else ambient
     paint = np.column_stack((color, 255.0 * np.where(mouth > 0.5, 0.25 * open_, open_)))
@@ -76,7 +101,9 @@ def paint_body(
         np.clip(paint + 0.5, 0, 255).astype(np.uint8),
         np.clip(255.0 * surface + 0.5, 0, 255).astype(np.uint8),
         (0.006 * hair * (scanned is None)).astype(np.float32),
-        {**_eye_inputs(model, rest), "iris_color": linear(look.iris), "hair_color": linear(look.hair), "suit_color": linear(look.base_layer), "suit": suit},
+        find_eyes(model, rest),
+        look,
+        scanned is not None,
     )
 
 
@@ -101,7 +128,7 @@ def _base_layer_depth(model: BodyModel, body: RestBody) -> NDArray[np.float64]:
     shoulder, neck = body.joints[model.joint("upperarm_l")], body.joints[model.joint("neck_01")]
     crotch = rest[model.landmarks["crotch"], 2]
     knee = rest[model.landmarks["kneecap_l"], 2]
-    armhole = np.maximum(shoulder[0] - 0.025 - np.abs(rest[:, 0]), shoulder[2] - 0.12 - rest[:, 2])
+    armhole = np.maximum(shoulder[0] - 0.035 - np.abs(rest[:, 0]), shoulder[2] - 0.17 - rest[:, 2])
     neckline = np.linalg.norm((rest - neck - (0.0, -0.05, 0.0)) / (1.0, 1.3, 1.0), axis=1) - 0.105
     depth = np.minimum.reduce([armhole, neckline, rest[:, 2] - (crotch + 0.62 * (knee - crotch))])
     names = [n for n in model.part_names if n.startswith(("upper_arm", "lower_arm", "hand")) or n == "head"]
@@ -121,17 +148,16 @@ def _cloth_likeness(model: BodyModel, color: NDArray[np.float32], hair: NDArray[
     return np.where(bare, 0.0, cloth)
 
 
-def _eye_inputs(model: BodyModel, rest: NDArray[np.float32]) -> dict[str, object]:
-    eyes = model.in_region("eyes", "irises", "pupils")
-    pupils = model.in_region("pupils")
-    inputs: dict[str, object] = {}
-    for side, chosen in (("left", model.template[:, 0] > 0), ("right", model.template[:, 0] < 0)):
-        ball = rest[eyes & chosen].astype(np.float64)
-        center = np.linalg.lstsq(np.c_[2 * ball, np.ones(len(ball))], (ball**2).sum(1), rcond=None)[0][:3]
-        gaze = rest[pupils & chosen].mean(0) - center
-        inputs[f"eye_{side}"] = tuple(map(float, center))
-        inputs[f"gaze_{side}"] = tuple(map(float, gaze / np.linalg.norm(gaze)))
-    return inputs
+def find_eyes(model: BodyModel, rest: NDArray[np.float32]) -> tuple[Eye, Eye]:
+    """Spheres through the eyeballs (least squares), left and right, of the body at rest `rest` (V, 3)."""
+    ball, pupils = model.in_region("eyes", "irises", "pupils"), model.in_region("pupils")
+    eyes = []
+    for side in (model.template[:, 0] > 0, model.template[:, 0] < 0):
+        points = rest[ball & side].astype(np.float64)
+        center = np.linalg.lstsq(np.c_[2 * points, np.ones(len(points))], (points**2).sum(1), rcond=None)[0][:3]
+        gaze = rest[pupils & side].mean(0) - center
+        eyes.append(Eye(center, gaze / np.linalg.norm(gaze)))
+    return eyes[0], eyes[1]
 
 
 def _neighbour_mean(model: BodyModel) -> csr_matrix:
