@@ -156,13 +156,18 @@ ARM_ANGLE = np.deg2rad(45.0)
 LEG_ANGLE = np.deg2rad(5.0)
 
 
-def canonical_pose(model: BodyModel, joints_rest: NDArray) -> NDArray[np.float64]:
+def canonical_pose(
+    model: BodyModel, joints_rest: NDArray, arm_angle: float = ARM_ANGLE, leg_angle: float = LEG_ANGLE
+) -> NDArray[np.float64]:
     """The A-pose that measures are taken in, shape (J, 3): upper arms 45 degrees from the trunk in the frontal plane,
-    legs 5 degrees apart from the vertical each, straight elbows and knees, feet, hands and head as at rest."""
+    legs 5 degrees apart from the vertical each, straight elbows and knees, feet, hands and head as at rest.
+
+    Other angles [rad] from the vertical give stances of the same kind: arms at 90 degrees are a T-pose.
+    """
     pose = np.zeros((model.joint_count, 3))
     for side, sign in (("l", 1.0), ("r", -1.0)):
-        arm = np.array([sign * np.sin(ARM_ANGLE), 0.0, -np.cos(ARM_ANGLE)])
-        leg = np.array([sign * np.sin(LEG_ANGLE), 0.0, -np.cos(LEG_ANGLE)])
+        arm = np.array([sign * np.sin(arm_angle), 0.0, -np.cos(arm_angle)])
+        leg = np.array([sign * np.sin(leg_angle), 0.0, -np.cos(leg_angle)])
         chains = ((arm, "upperarm", "lowerarm", "hand"), (leg, "thigh", "calf", "foot"))
         for direction, upper, lower, end in chains:
             a, b, c = (joints_rest[model.joint(f"{name}_{side}")] for name in (upper, lower, end))
