@@ -1,0 +1,340 @@
+"""A source that runs in a process of its own, which can be killed when a driver hangs or crashes.
+
+Frames cross in shared memory: the child fills a free slot and sends its number down a pipe, the parent copies the slot
+and sends the number back. From a live source the parent takes the newest frame and the child drops what finds no free
+slot; a recording waits for one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.shared_memory import SharedMemory
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capture.source import EndOfRecording, FrameSource, FrameTimeoutError, SourceInfo
+from solver.errors import ChevalError, DeviceLostError
+from solver.types import Frame, Intrinsics, read_only
+
+SLOTS = 4
+CHILD_POLL_S = 0.25
+CLOSE_PATIENCE_S = 2.0
+"""What a child gets to close its source by itself before it is killed."""
+
+
+class FrameHeader(NamedTuple):
+    """What of a frame goes down the pipe; its pictures lie in the slot."""
+
+    slot: int
+    sequence: int
+    captured_at: float
+    intrinsics: Intrinsics
+    has_color: bool
+    has_depth: bool
+    gravity: NDArray[np.float64] | None
+    T_wc: NDArray[np.float64] | None
+
+
+class SlotMemory:
+    """The pictures of `SLOTS` frames of one size in shared memory."""
+
+    def __init__(self, intrinsics: Intrinsics, name: str | None = None) -> None:
+        """Makes the memory, or attaches to that called `name`."""
+        self._shape = (intrinsics.height, intrinsics.width)
+        pixels = intrinsics.height * intrinsics.width
+        self._depth_bytes, self._slot_bytes = 4 * pixels, 7 * pixels
+        self._memory = SharedMemory(name=name, create=name is None, size=SLOTS * self._slot_bytes)
+        self._owner = name is None
+
+    @property
+    def name(self) -> str:
+        """What the other process attaches to."""
+        return self._memory.name
+
+    def depth(self, slot: int) -> NDArray[np.float32]:
+        """View of a slot's depth image."""
+        return np.ndarray(self._shape, np.float32, self._memory.buf, slot * self._slot_bytes)
+
+    def color(self, slot: int) -> NDArray[np.uint8]:
+        """View of a slot's colour image."""
+        return np.ndarray((*self._shape, 3), np.uint8, self._memory.buf, slot * self._slot_bytes + self._depth_bytes)
+
+    def close(self) -> None:
+        """Lets go of the memory, and removes it where it was made."""
+        self._memory.close()
+        if self._owner:
+            with contextlib.suppress(FileNotFoundError):
+                self._memory.unlink()
+
+
+class ChildProcessSource:
+    """Any source, run in a child process.
+
+    `open_inner` is called in the child and must be picklable (a function of a module, or `functools.partial` of one).
+    The child imports the main module anew, as `multiprocessing` does: a script that uses this needs its
+    `if __name__ == "__main__"`.
+    """
+
+    def __init__(
+        self, open_inner: Callable[[], FrameSource], *, start_patience_s: float = 20.0, lost_after_s: float = 3.0
+    ) -> None:
+        """Starts the child and waits until its source is open.
+
+        Raises what opening raised there; `DeviceLostError` when the child dies, or is not ready in `start_patience_s`.
+        After `lost_after_s` without a frame from a live source, `read` gives the source up.
+        """
+        self._open_inner = open_inner
+        self._start_patience_s = start_patience_s
+        self._lost_after_s = lost_after_s
+        self._closed = False
+        self._sequence_offset = 0
+        self._last_sequence = -1
+        self._last_time = 0.0
+        self.dropped_count = 0
+        """Frames that arrived here but were passed over for a newer one."""
+        self._start()
+
+    def _start(self) -> None:
+        self._failure: ChevalError | None = None
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(
+            target=serve_source, args=(self._open_inner, theirs), daemon=True, name="frame-source"
+        )
+        self._process.start()
+        theirs.close()
+        self._memory: SlotMemory | None = None
+        self._frame_at = time.monotonic()
+        try:
+            message = self._receive(self._start_patience_s)
+        except ChevalError:
+            self._kill()
+            raise
+        if message is None:
+            self._kill()
+            raise DeviceLostError(
+                f"the camera's process was not ready after {self._start_patience_s:g} s; restart the camera"
+            )
+        self._info: SourceInfo = message
+        self._memory = SlotMemory(self._info.intrinsics)
+        self._connection.send(self._memory.name)
+        self._frame_at = time.monotonic()
+
+    @property
+    def info(self) -> SourceInfo:
+        """Of the source in the child."""
+        return self._info
+
+    @property
+    def frame_age_s(self) -> float:
+        """Time since the last frame arrived here (or the start), the only sure sign that a camera is well."""
+        return time.monotonic() - self._frame_at
+
+    @property
+    def process_id(self) -> int | None:
+        """Of the child."""
+        return self._process.pid
+
+    def read(self, timeout_s: float = 1.0) -> Frame:
+        """The next frame, from a live source the newest.
+
+        Raises `FrameTimeoutError` after `timeout_s`; `DeviceLostError` as soon as the child is dead, or when a live
+        source has given nothing for `lost_after_s` (the child is killed then; `restart` starts another).
+        """
+        if self._closed:
+            raise DeviceLostError("the source was closed; open it again")
+        if self._failure is not None:
+            raise self._outcome()
+        try:
+            header = self._receive(timeout_s)
+            if header is not None and self._info.live:
+                header = self._newest(header)
+        except (ChevalError, OSError) as error:
+            self._remember(error)
+            raise self._outcome() from error
+        if header is not None:
+            return self._take(header)
+        if self._info.live and self.frame_age_s > self._lost_after_s:
+            lost = DeviceLostError(f"{self._info.name}: no frame for {self.frame_age_s:.1f} s; restarting it may help")
+            self._remember(lost)
+            raise self._outcome()
+        raise FrameTimeoutError(f"{self._info.name}: no frame within {timeout_s:g} s")
+
+    def _newest(self, header: FrameHeader) -> FrameHeader:
+        """The last of what has arrived since `header`. Bad news that came behind a frame is kept for the next read."""
+        while self._connection.poll():
+            try:
+                newer = self._receive(0.0)
+            except ChevalError as error:
+                self._remember(error, kill=False)
+                break
+            if newer is None:
+                break
+            self._connection.send(header.slot)
+            self.dropped_count += 1
+            header = newer
+        return header
+
+    def _remember(self, error: Exception, kill: bool = True) -> None:
+        """The end of the source, for this `read` and every further one."""
+        self._failure = error if isinstance(error, ChevalError) else self._death()
+        if kill and not isinstance(error, EndOfRecording):
+            self._kill()
+
+    def _outcome(self) -> ChevalError:
+        assert self._failure is not None
+        return type(self._failure)(str(self._failure))
+
+    def _take(self, header: FrameHeader) -> Frame:
+        assert self._memory is not None
+        depth = read_only(self._memory.depth(header.slot).copy()) if header.has_depth else None
+        color = read_only(self._memory.color(header.slot).copy()) if header.has_color else None
+        with contextlib.suppress(OSError):  # a child that has just died needs no slots
+            self._connection.send(header.slot)
+        self._frame_at = time.monotonic()
+        self._last_sequence = header.sequence + self._sequence_offset
+        self._last_time = max(self._last_time, header.captured_at)
+        gravity = None if header.gravity is None else read_only(header.gravity)
+        pose = None if header.T_wc is None else read_only(header.T_wc)
+        return Frame(self._last_sequence, self._last_time, header.intrinsics, color, depth, gravity, pose)
+
+    def _receive(self, timeout_s: float) -> Any:
+        """The child's next message, None when none came in time. Raises what it reports, or its death."""
+        try:
+            if not self._connection.poll(timeout_s):
+                return None
+            message = self._connection.recv()
+        except (EOFError, OSError) as error:
+            raise self._death() from error
+        if isinstance(message, ChevalError):
+            raise message
+        return message
+
+    def _death(self) -> DeviceLostError:
+        self._process.join(1.0)
+        code = self._process.exitcode
+        how = (
+            "stopped" if code is None else f"ended with status {code}" if code >= 0 else f"was killed by signal {-code}"
+        )
+        return DeviceLostError(f"the camera's process {how}; restart the camera")
+
+    def restart(self) -> None:
+        """Kills the child and starts another. `sequence` and `captured_at` go on rising. Raises as the constructor."""
+        if self._closed:
+            raise DeviceLostError("the source was closed; open it again")
+        self._kill()
+        self._sequence_offset = self._last_sequence + 1
+        self._start()
+
+    def _kill(self) -> None:
+        if self._process.is_alive():
+            self._process.kill()
+        self._process.join(CLOSE_PATIENCE_S)
+        self._connection.close()
+        if self._memory is not None:
+            self._memory.close()
+            self._memory = None
+
+    def close(self) -> None:
+        """Asks the child to close its source, and kills it when it does not. Safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        with contextlib.suppress(OSError):
+            self._connection.send(None)
+            self._process.join(CLOSE_PATIENCE_S)
+        self._kill()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def serve_source(open_inner: Callable[[], FrameSource], connection: Connection) -> None:
+    """The child's whole life: opens the source, sends frames until told to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    try:
+        source = open_inner()
+    except Exception as error:
+        connection.send(_sendable(error))
+        return
+    with source:
+        connection.send(source.info)
+        memory_name = connection.recv()
+        if memory_name is None:
+            return
+        memory = SlotMemory(source.info.intrinsics, memory_name)
+        free: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        for slot in range(SLOTS):
+            free.put(slot)
+        stopping = threading.Event()
+        threading.Thread(target=_listen, args=(connection, free, stopping), daemon=True).start()
+        try:
+            _send_frames(source, memory, connection, free, stopping)
+        except Exception as error:
+            with contextlib.suppress(OSError):
+                connection.send(_sendable(error))
+                stopping.wait()  # the parent reads the error before the pipe goes
+        finally:
+            memory.close()
+
+
+def _send_frames(
+    source: FrameSource, memory: SlotMemory, connection: Connection, free: Any, stopping: threading.Event
+) -> None:
+    while not stopping.is_set():
+        try:
+            frame = source.read(CHILD_POLL_S)
+        except FrameTimeoutError:
+            continue
+        try:
+            slot = free.get(block=not source.info.live)
+        except queue.Empty:
+            continue  # the parent is behind: this frame would be old when its turn comes
+        if slot is None:
+            return
+        if frame.depth is not None:
+            memory.depth(slot)[...] = frame.depth
+        if frame.color is not None:
+            memory.color(slot)[...] = frame.color
+        has_color, has_depth = frame.color is not None, frame.depth is not None
+        header = (
+            slot,
+            frame.sequence,
+            frame.captured_at,
+            frame.intrinsics,
+            has_color,
+            has_depth,
+            frame.gravity,
+            frame.T_wc,
+        )
+        connection.send(FrameHeader(*header))
+
+
+def _listen(connection: Connection, free: Any, stopping: threading.Event) -> None:
+    """Takes back slots; on the parent's word, or its death, ends the process, by force if need be."""
+    with contextlib.suppress(EOFError, OSError):
+        while (slot := connection.recv()) is not None:
+            free.put(slot)
+    stopping.set()
+    free.put(None)
+    time.sleep(CLOSE_PATIENCE_S)
+    os._exit(1)
+
+
+def _sendable(error: Exception) -> ChevalError:
+    if isinstance(error, ChevalError):
+        return error
+    return DeviceLostError(f"the camera's process failed ({type(error).__name__}: {error}); restart the camera")
