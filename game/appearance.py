@@ -130,10 +130,11 @@ def _base_layer_depth(model: BodyModel, body: RestBody) -> NDArray[np.float64]:
     knee = rest[model.landmarks["kneecap_l"], 2]
     armhole = np.maximum(shoulder[0] - 0.035 - np.abs(rest[:, 0]), shoulder[2] - 0.17 - rest[:, 2])
     neckline = np.linalg.norm((rest - neck - (0.0, -0.05, 0.0)) / (1.0, 1.3, 1.0), axis=1) - 0.105
-    depth = np.minimum.reduce([armhole, neckline, rest[:, 2] - (crotch + 0.62 * (knee - crotch))])
-    names = [n for n in model.part_names if n.startswith(("upper_arm", "lower_arm", "hand")) or n == "head"]
-    bare = np.isin(model.part_labels, [model.part(n) for n in names])
-    return np.where(bare, np.minimum(depth, -0.03), depth)
+    collar = neck[2] + 0.01 - rest[:, 2]
+    depth = np.minimum.reduce([armhole, neckline, collar, rest[:, 2] - (crotch + 0.62 * (knee - crotch))])
+    arm = [model.part(n) for n in model.part_names if n.startswith(("upper_arm", "lower_arm", "hand"))]
+    bare = np.isin(model.part_labels, arm) & (np.abs(rest[:, 0]) > shoulder[0] - 0.05)
+    return np.where(bare | (model.part_labels == model.part("head")), np.minimum(depth, -0.03), depth)
 
 
 def _cloth_likeness(model: BodyModel, color: NDArray[np.float32], hair: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ vec3 paper_radiance(vec3 local) {
     float behind = exp(-dot(glow, glow));
     float pool = exp(-dot(local.xy, local.xy) / 4.0);
     float wall = smoothstep(0.2, 2.8, local.y + local.z);
-    float level = mix(0.52 + 0.40 * pool, 0.30 + 0.66 * behind, wall);
+    float level = mix(0.62 + 0.38 * pool, 0.38 + 0.66 * behind, wall);
     vec3 tint = mix(vec3(1.0, 0.985, 0.965), vec3(1.0, 0.97, 0.93), behind * wall);
     return paper * tint * level;
 }
