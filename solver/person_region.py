@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.kernels.pixel_association import grow_region
+from solver.kernels.pixel_association import find_nearest_person, grow_region
 from solver.types import DepthNoise, Intrinsics, Observation
 
 PERSON, BACKGROUND, UNKNOWN = 1, 0, 2
@@ -42,6 +42,8 @@ class PersonRegion:
         """The landmarker's mask on the grid, (h, w), or None."""
         self.labels = np.zeros(shape, np.uint8)
         """`PERSON`, `BACKGROUND` or `UNKNOWN`, (h, w)."""
+        self.nearest = np.full(shape, -1, np.int32)
+        """Index of the nearest person pixel of each pixel, (h, w), -1 where there is none."""
         self._region = np.zeros(shape, np.uint8)
         self._stack = np.empty(shape[0] * shape[1], np.int32)
 
@@ -96,6 +98,7 @@ class PersonRegion:
         np.copyto(self.labels, BACKGROUND)
         self.labels[unknown] = UNKNOWN
         self.labels[self._region != 0] = PERSON
+        find_nearest_person(self.labels, self.nearest)
         return int(count)
 
 

@@ -12,7 +12,7 @@ from solver.body import BodyModel, rotation_matrices
 from solver.errors import NotAPersonError, TrackingLostError
 from solver.ground import point_at
 from solver.joint_ranges import LIMIT_SPREAD, joint_ranges
-from solver.kernels.pixel_association import MATCHED, PixelMatching, Pulls, Rendered, associate_pixels
+from solver.kernels.pixel_association import MATCHED, STICKS_OUT, PixelMatching, Pulls, Rendered, associate_pixels
 from solver.landmark_points import landmark_points, sort_sides
 from solver.person_region import PersonRegion
 from solver.rasterizer import Raster, Rasterizer
@@ -39,8 +39,8 @@ class TrackerSettings:
     """Neighbouring pixels err alike: each counts for so much of an independent measurement."""
     landmark_weight: float = 0.5
     """The same for landmarks, which the landmarker smooths over time."""
-    damping: float = 0.8
-    """Share of the velocity that is expected to last from frame to frame."""
+    damping: tuple[float, float] = (0.8, 0.4)
+    """Share of the root's and of the joints' velocity that is expected to last from frame to frame."""
     root_spread: tuple[float, float] = (np.deg2rad(8.0), 0.03)
     """By how much a frame's turn [rad] and place [m] may differ from the prediction."""
     joint_spread: float = np.deg2rad(10.0)
@@ -310,10 +310,10 @@ class BodyTracker:
         """Constant velocity, damped."""
         assert self._state is not None
         state, motion = self._state, self._motion
-        time = elapsed * self.settings.damping
+        time, joint_time = (elapsed * share for share in self.settings.damping)
         pose = state.pose.copy()
         active = self._pose.active_joints
-        turns = rotation_matrices(motion.joints[active] * time)
+        turns = rotation_matrices(motion.joints[active] * joint_time)
         pose[active] = rotation_vectors(turns @ rotation_matrices(pose[active]))
         pelvis = self._place_of(state)
         turn = rotation_matrices((motion.turn * time)[None])[0]
@@ -348,7 +348,7 @@ class BodyTracker:
         rendered = Rendered(raster.depth, raster.triangle, self.model.faces, self._vertices_c)
         matching = self._matching._replace(gate=gate)
         count, known, agreeing, person, covered = associate_pixels(
-            rendered, self._region.depth, self._region.labels, self._grid, matching, self._pulls
+            rendered, self._region.depth, self._region.labels, self._region.nearest, self._grid, matching, self._pulls
         )
         self.status.agreement = agreeing / max(known, 1)
         self.status.coverage = covered / max(person, 1)
@@ -360,6 +360,10 @@ class BodyTracker:
         self.status.residual_m = float(np.sqrt(np.mean(np.square(offsets[matched])))) if matched.any() else np.inf
         scale = np.where(matched, np.maximum(3.0 * sigmas, 0.25 * gate), 3.0 * sigmas)
         weights = self.settings.pixel_independence * robust_weights(offsets, scale, "geman_mcclure") / np.square(sigmas)
+        # Where the camera looks through the model there is no doubt, however far it sticks out.
+        through = kinds == STICKS_OUT
+        weights[through] = robust_weights(offsets[through], sigmas[through], "huber") / np.square(sigmas[through])
+        weights[through] *= self.settings.pixel_independence
         excess = matched.sum() / self.settings.row_target
         if excess > 1.0:
             keep = ~matched | (np.arange(count) % int(np.ceil(excess)) == 0)
