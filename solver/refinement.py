@@ -1,0 +1,236 @@
+"""After the turn: everything that was seen, once more and together.
+
+Shape and poses of all keyframes are fitted to their depth; the depth is fused in the canonical pose; the model is laid
+onto the fused surface; the poses are fitted again to this person's own model; and so on, until the turn closes on itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.batch_alignment import BatchAlignment
+from solver.body import BodyModel, RestBody, joint_transforms, shape_body, skin
+from solver.errors import TrackingLostError
+from solver.fusion import CanonicalVolume
+from solver.keyframes import Keyframe
+from solver.model_fit import fit_displacement, to_rest
+from solver.types import DepthNoise, Mesh, read_only
+from solver.vertex_color import VertexColors
+
+FULL_VIEWS = 3.0
+"""Observations (of `solver.fusion.SIGMA_M` each) at which a place counts as fully covered."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefinementSettings:
+    """What may be tuned."""
+
+    voxel_m: float = 0.005
+    sweeps: int = 2
+    """Times that the person's own model is made and the poses are fitted to it."""
+    shape_steps: tuple[tuple[int, float, float], ...] = (
+        (20, 0.10, 0.008),
+        (40, 0.08, 0.006),
+        (72, 0.06, 0.005),
+        (72, 0.05, 0.005),
+        (72, 0.05, 0.005),
+    )
+    """Gauss-Newton steps of the shape and all poses: coefficients, gate [m], spread of the model's surface [m]."""
+    pose_steps: int = 2
+    pose_gate_m: float = 0.04
+    pose_sigma_m: float = 0.003
+    on_floor: bool = True
+    """z = 0 of the world is the floor that the person stands on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconstruction:
+    """One person's body in the canonical A-pose (z up, facing -y, soles at z = 0), and how well it is known."""
+
+    surface: Mesh
+    """The scan: what was seen, closed by the model where nothing was."""
+    surface_coverage: NDArray[np.float32]
+    """0 inferred .. 1 seen, at the vertices of `surface`, (N,)."""
+    vertices: NDArray[np.float32]
+    """The model's vertices laid onto the scan [m], (V, 3)."""
+    rest: RestBody
+    """The same body at rest: what `solver.body.skin` moves."""
+    shape: NDArray[np.float64]
+    """Shape coefficients, (K,). `vertices` holds detail beyond them."""
+    coverage: NDArray[np.float32]
+    """0 inferred .. 1 seen, at `vertices`, (V,)."""
+    part_coverage: Mapping[str, float]
+    """Mean coverage of each part of the body."""
+    vertex_colors: NDArray[np.uint8] | None
+    """sRGB of `vertices`, (V, 3); None where the frames have no colour."""
+    height_m: float
+    """Crown to floor as the person stood, hair pressed down as far as the model's head shape does."""
+    height_std_m: float
+    rmse_m: float
+    """RMS of the keyframes' depth about the posed body, along the normal: noise of the sensor and faults of the fit."""
+    keyframe_count: int
+    turn_seen: float
+    """Share of the turn's 36 directions from which the person was seen."""
+    seconds: Mapping[str, float]
+    """Time spent by stage [s]; empty without a clock."""
+
+
+Progress = Callable[[str, float], None]
+
+
+def reconstruct(
+    model: BodyModel,
+    keyframes: Sequence[Keyframe],
+    noise: DepthNoise,
+    settings: RefinementSettings | None = None,
+    progress: Progress | None = None,
+    clock: Callable[[], float] | None = None,
+) -> Reconstruction:
+    """The body of the person in `keyframes` (ordered around the turn).
+
+    `progress(stage, share)` is told how far the work is, 0 to 1; `clock()` [s] makes `seconds`. Raises
+    `TrackingLostError` where there are too few keyframes, or they do not show the tracked person.
+    """
+    return _Refinement(model, keyframes, noise, settings or RefinementSettings(), progress, clock).run()
+
+
+class _Refinement:
+    """The work of one `reconstruct`."""
+
+    def __init__(
+        self,
+        model: BodyModel,
+        keyframes: Sequence[Keyframe],
+        noise: DepthNoise,
+        settings: RefinementSettings,
+        progress: Progress | None,
+        clock: Callable[[], float] | None,
+    ) -> None:
+        if len(keyframes) < 3:
+            raise TrackingLostError(
+                f"only {len(keyframes)} usable views of the person: turn once, slowly, arms a little away from the body"
+            )
+        self.model = model
+        self.keyframes = list(keyframes)
+        self.noise = noise
+        self.settings = settings
+        self._progress = progress
+        self._clock = clock
+        self._seconds: dict[str, float] = {}
+        self._steps_done = 0
+        self._steps = len(settings.shape_steps) + settings.sweeps * (settings.pose_steps + 2) + 3
+
+    def run(self) -> Reconstruction:
+        settings = self.settings
+        batch = BatchAlignment(self.model, self.keyframes, self.noise, settings.on_floor)
+        report = None
+        for count, gate, sigma in settings.shape_steps:
+            with self._stage("shape and poses"):
+                report = batch.align(min(count, self.model.shape_count), gate, sigma)
+        assert report is not None
+        if report.agreement < 0.4:
+            raise TrackingLostError("what was seen does not fit one person: start the turn again")
+        rest = shape_body(self.model, batch.shape)
+        volume = self._fuse(rest, batch)
+        for _ in range(settings.sweeps):
+            with self._stage("surface"):
+                rest = to_rest(volume, fit_displacement(volume)[0])
+                own = replace(self.model, template=self._own_template(rest, batch.shape))
+            batch.set_model(own, batch.shape)
+            for _ in range(settings.pose_steps):
+                with self._stage("poses"):
+                    report = batch.align(0, settings.pose_gate_m, settings.pose_sigma_m)
+            volume = self._fuse(rest, batch)
+        with self._stage("surface"):
+            fitted, seen = fit_displacement(volume)
+            rest = to_rest(volume, fitted)
+            fused = volume.surface()
+        with self._stage("colour"):
+            colors, heights = self._look_again(batch, rest)
+        lift = -float(fitted[volume.skin_faces].min((0, 1))[2])
+        up = np.array([0.0, 0.0, lift], np.float32)
+        coverage = np.clip(seen / FULL_VIEWS, 0.0, 1.0).astype(np.float32)
+        mesh = fused.surface.mesh
+        spread = 1.4826 * float(np.median(np.abs(heights - np.median(heights))))
+        labels = self.model.part_labels
+        return Reconstruction(
+            surface=Mesh(read_only(mesh.vertices + up), read_only(mesh.faces)),
+            surface_coverage=read_only(np.clip(fused.weight / FULL_VIEWS, 0.0, 1.0).astype(np.float32)),
+            vertices=read_only(fitted + up),
+            rest=RestBody(read_only(rest.vertices), rest.joints),
+            shape=read_only(batch.shape.copy()),
+            coverage=read_only(coverage),
+            part_coverage={name: float(coverage[labels == n].mean()) for n, name in enumerate(self.model.part_names)},
+            vertex_colors=colors,
+            height_m=float(np.median(heights)),
+            height_std_m=float(np.hypot(spread / np.sqrt(len(heights)), 0.002)),
+            rmse_m=report.residual_m,
+            keyframe_count=len(self.keyframes),
+            turn_seen=_turn_seen(batch),
+            seconds=dict(self._seconds),
+        )
+
+    def _own_template(self, rest: RestBody, shape: NDArray) -> NDArray[np.float32]:
+        """The template with which `shape` gives `rest`."""
+        return self.model.template + (rest.vertices - shape_body(self.model, shape).vertices)
+
+    def _fuse(self, rest: RestBody, batch: BatchAlignment) -> CanonicalVolume:
+        with self._stage("fusion"):
+            volume = CanonicalVolume(self.model, rest, self.settings.voxel_m)
+            for keyframe, state, person in zip(self.keyframes, batch.states, batch.person_masks(), strict=True):
+                frame = keyframe.observation.frame
+                transforms = joint_transforms(self.model, rest.joints, state.pose, state.T_wb)
+                T_cw = np.linalg.inv(keyframe.T_wc)
+                volume.integrate(frame.depth, frame.intrinsics, T_cw, transforms, self.noise, person)
+        return volume
+
+    def _look_again(self, batch: BatchAlignment, rest: RestBody) -> tuple[NDArray[np.uint8] | None, NDArray]:
+        """Colours of the vertices, and the height of the crown above the floor in every keyframe [m]."""
+        painter = VertexColors(self.model)
+        painted = False
+        head = np.flatnonzero(self.model.part_labels == self.model.part("head"))
+        heights = []
+        for keyframe, state in zip(self.keyframes, batch.states, strict=True):
+            frame = keyframe.observation.frame
+            transforms = joint_transforms(self.model, rest.joints, state.pose, state.T_wb)
+            vertices = skin(self.model, rest.vertices, transforms)
+            floor = 0.0 if self.settings.on_floor else float(vertices[:, 2].min())
+            heights.append(float(vertices[head, 2].max()) - floor)
+            if frame.color is not None:
+                T_cw = np.linalg.inv(keyframe.T_wc).astype(np.float32)
+                painter.add(frame.color, frame.intrinsics, vertices @ T_cw[:3, :3].T + T_cw[:3, 3])
+                painted = True
+        return read_only(painter.colors()) if painted else None, np.array(heights)
+
+    def _stage(self, name: str) -> _Stage:
+        return _Stage(self, name)
+
+
+class _Stage:
+    """Tells the progress and takes the time of a part of the work."""
+
+    def __init__(self, refinement: _Refinement, name: str) -> None:
+        self._refinement, self._name = refinement, name
+
+    def __enter__(self) -> None:
+        work = self._refinement
+        self._begin = work._clock() if work._clock else 0.0
+        if work._progress:
+            work._progress(self._name, work._steps_done / work._steps)
+
+    def __exit__(self, *exception: object) -> None:
+        work = self._refinement
+        work._steps_done += 1
+        if work._clock:
+            work._seconds[self._name] = work._seconds.get(self._name, 0.0) + work._clock() - self._begin
+        if work._progress:
+            work._progress(self._name, work._steps_done / work._steps)
+
+
+def _turn_seen(batch: BatchAlignment, sectors: int = 36) -> float:
+    angles = np.array([np.arctan2(state.T_wb[1, 0], state.T_wb[0, 0]) for state in batch.states])
+    return len(np.unique(np.floor(angles / (2.0 * np.pi) * sectors).astype(int) % sectors)) / sectors
