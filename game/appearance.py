@@ -82,7 +82,7 @@ def paint_body(
     rest = body.vertices
     smooth = _neighbour_mean(model)
     hair = _soft(model.in_region("scalp"), smooth, 1)
-    brows = _soft(model.in_region("brows"), smooth, 1)
+    brows = _soft(model.in_region("brows"), smooth, 0)
     lips = _soft(model.in_region("lips"), smooth, 1)
     mouth = _soft(model.in_region("mouth_inside"), smooth, 0)
     nails = _soft(model.in_region("nails"), smooth, 0)
@@ -112,9 +112,9 @@ def _region_colors(look: Look, count: int, masks: dict[str, NDArray]) -> NDArray
     color = np.tile(skin, (count, 1))
     tones = {
         "lips": skin * (0.90, 0.74, 0.74),
-        "mouth": np.array((92.0, 36.0, 34.0)),
+        "mouth": skin * (0.52, 0.34, 0.33),
+        "brows": 0.62 * np.array(look.hair) + 0.38 * skin,
         "nails": np.minimum(skin * (1.08, 1.04, 1.04) + 8.0, 255.0),
-        "brows": 0.55 * np.array(look.hair) + 0.45 * skin,
     }
     for name, tone in tones.items():
         color += masks[name][:, None] * (tone - color)
@@ -138,7 +138,7 @@ def _base_layer_depth(model: BodyModel, body: RestBody) -> NDArray[np.float64]:
 
 
 def _cloth_likeness(model: BodyModel, color: NDArray[np.float32], hair: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How unlike the face's colour a vertex is in chromaticity: what is worn scatters light as cloth does, not as skin."""
+    """How unlike the face's chromaticity a vertex is: what is worn scatters light as cloth does, not as skin."""
     face = model.in_region("skin") & (model.part_labels == model.part("head")) & (hair < 0.05)
     chroma = color / np.maximum(color.sum(1, keepdims=True), 30.0)
     center = np.median(chroma[face], axis=0)

@@ -60,7 +60,7 @@ class Print(NamedTuple):
 
 OPTICS: dict[str, Optics] = {
     "jersey": Optics(Weave.KNIT, 0.0011, 0.22, 0.78, 0.35, 0.05, 0.05),
-    "heather": Optics(Weave.KNIT, 0.0011, 0.22, 0.80, 0.40, 0.04, 0.35),
+    "heather": Optics(Weave.KNIT, 0.0011, 0.22, 0.80, 0.40, 0.04, 0.22),
     "poplin": Optics(Weave.WOVEN, 0.0006, 0.18, 0.62, 0.12, 0.08, 0.02),
     "denim": Optics(Weave.TWILL, 0.0012, 0.35, 0.80, 0.20, 0.0, 0.30),
     "wool": Optics(Weave.TWILL, 0.0014, 0.25, 0.85, 0.60, 0.0, 0.25),
@@ -113,7 +113,9 @@ def print_tile(printed: Print, size: int = 256) -> NDArray[np.uint8]:
 def srgb(light: NDArray) -> NDArray[np.uint8]:
     """Linear light 0..1 to sRGB 0..255 (IEC 61966-2-1)."""
     light = np.clip(light, 0.0, 1.0)
-    return np.rint(255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)).astype(np.uint8)
+    return np.rint(255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)).astype(
+        np.uint8
+    )
 
 
 def cloth_inputs(cloth: Optics, printed: Print) -> dict[str, object]:

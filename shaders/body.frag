@@ -33,7 +33,7 @@ vec3 eye_albedo(vec3 p) {
     float angle = atan(aside.z, aside.x);
     float fibre = 0.85 + 0.15 * sin(angle * 23.0 + 2.0 * sin(angle * 7.0));
     vec3 iris = iris_color * fibre * mix(1.7, 0.8, r) * (1.0 - 0.8 * smoothstep(0.75, 1.0, r));
-    vec3 white = vec3(0.56, 0.50, 0.46) - vec3(0.08, 0.14, 0.15) * smoothstep(1.4, 2.6, r);
+    vec3 white = vec3(0.47, 0.42, 0.39) - vec3(0.08, 0.14, 0.15) * smoothstep(1.4, 2.6, r);
     vec3 seen = mix(iris, white, smoothstep(0.90, 1.10, r));
     return mix(vec3(0.004), seen, smoothstep(0.32, 0.42, r));
 }

@@ -30,6 +30,7 @@ in vec3 world;
 in vec3 world_normal;
 in vec2 pattern;
 in float edge;
+in float open;       // ambient visibility
 out vec4 result;
 
 // Share of a pixel `width` wide around x that lies in a band of share s of each period 1.
@@ -85,7 +86,7 @@ void main() {
     float groove = 0.0;
 #ifdef DETAIL
     // Yarn relief by the pattern's own axes in space (Mikkelsen 2010), faded where a pixel holds several yarns.
-    float sharp = 1.0 - smoothstep(0.3, 0.9, pixel / weave_pitch);
+    float sharp = 1.0 - smoothstep(0.2, 0.5, pixel / weave_pitch);
     vec3 dx = dFdx(world), dy = dFdy(world);
     vec2 px = dFdx(pattern), py = dFdy(pattern);
     float area = px.x * py.y - px.y * py.x;
@@ -95,7 +96,7 @@ void main() {
         n = normalize(n - (slope.x * normalize(across) + slope.y * normalize(along)));
         groove = dot(slope, slope) * 0.8;
     }
-    float fibre = value_noise(vec3(pattern * 420.0, 1.0)) - 0.5 + 0.6 * (value_noise(vec3(pattern.x * 1500.0, pattern.y * 260.0, 2.0)) - 0.5);
+    float fibre = value_noise(vec3(pattern * vec2(1300.0, 500.0), 1.0)) - 0.5 + 0.5 * (value_noise(vec3(pattern * 300.0, 2.0)) - 0.5);
     albedo *= 1.0 + melange * fibre;
 #endif
     // A hem is folded over and stitched 20 mm from the edge: a shallow groove, a thicker edge.
@@ -121,7 +122,9 @@ void main() {
             shine += albedo * irradiance * facing * sheen * 0.5 * pow(max(1.0 - nh * nh, 0.0), 1.5) / max(facing + nv - facing * nv, 0.25);
         }
     }
-    vec3 ambient = room_light(n);
+    vec3 ambient = room_light(n) * open;
+    diffuse *= mix(1.0, open, 0.5);
+    shine *= open;
     if (inside) {
         ambient *= 0.35;
         diffuse *= 0.30;

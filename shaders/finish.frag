@@ -1,19 +1,16 @@
 #version 330
-// The last pass: smooths edges by their direction in luma (after Lottes, FXAA, 2009), flips as a mirror does.
+// The last pass: averages what was drawn finer, smooths edges by their direction in luma (after Lottes, FXAA, 2009), flips as a mirror does.
 uniform sampler2D picture;
 uniform vec2 pixel;     // 1 / size
 in vec2 place;
 out vec4 result;
 
-#ifdef SMOOTH
 float luma(vec3 c) {
     return dot(c, vec3(0.299, 0.587, 0.114));
 }
-#endif
 
 void main() {
     vec3 middle = textureLod(picture, place, 0.0).rgb;
-#ifdef SMOOTH
     float nw = luma(textureLod(picture, place + vec2(-0.5, 0.5) * pixel, 0.0).rgb);
     float ne = luma(textureLod(picture, place + vec2(0.5, 0.5) * pixel, 0.0).rgb);
     float sw = luma(textureLod(picture, place + vec2(-0.5, -0.5) * pixel, 0.0).rgb);
@@ -31,6 +28,5 @@ void main() {
         float l = luma(wide);
         middle = l < low || l > high ? near : wide;
     }
-#endif
     result = vec4(middle, 1.0);
 }

@@ -17,7 +17,9 @@ out vec4 kind;
 in vec2 panel;      // position in the flat pattern [m]
 in float trim;      // distance to the nearest free edge in the pattern [m]
 out vec2 pattern;
+in float ambient;   // visibility
 out float edge;
+out float open;
 #endif
 
 void main() {
@@ -31,5 +33,6 @@ void main() {
 #else
     pattern = panel;
     edge = trim;
+    open = ambient;
 #endif
 }

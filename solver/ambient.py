@@ -14,7 +14,7 @@ DISTANCE_M = 30.0
 
 
 def ambient_visibility(
-    vertices: NDArray[np.float32], faces: NDArray[np.int32], directions: int = 64, bias_m: float = 0.006
+    vertices: NDArray[np.float32], faces: NDArray[np.int32], directions: int = 48, bias_m: float = 0.006
 ) -> NDArray[np.float32]:
     """Cosine-weighted share of the directions that nothing of the mesh blocks, shape (V,), 0..1.
 

@@ -16,4 +16,8 @@ def split_at_seams(
     """
     keys = faces.astype(np.int64).ravel() << 32 | uv_faces.astype(np.int64).ravel()
     unique, inverse = np.unique(keys, return_inverse=True)
-    return (unique >> 32).astype(np.int32), (unique & 0xFFFFFFFF).astype(np.int32), inverse.reshape(-1, 3).astype(np.int32)
+    return (
+        (unique >> 32).astype(np.int32),
+        (unique & 0xFFFFFFFF).astype(np.int32),
+        inverse.reshape(-1, 3).astype(np.int32),
+    )

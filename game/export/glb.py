@@ -38,9 +38,14 @@ class Garment(NamedTuple):
 
 
 def write_body_glb(
-    path: Path, model: BodyModel, body: RestBody, paint: BodyPaint, pose: NDArray | None = None, texture_size: int = 1024
+    path: Path,
+    model: BodyModel,
+    body: RestBody,
+    paint: BodyPaint,
+    pose: NDArray | None = None,
+    texture_size: int = 1024,
 ) -> None:
-    """Writes a rigged, textured body: bound at rest, its joints turned to `pose` (J, 3) (default: the canonical A-pose).
+    """Writes a rigged, textured body: bound at rest, joints turned to `pose` (J, 3) (default: canonical A-pose).
 
     Every joint's axes are the model's at rest, so a joint's rotation is the same rotation that the solvers use.
     Raises `InputError` where the file cannot be written.
@@ -48,7 +53,9 @@ def write_body_glb(
     builder = GltfBuilder()
     source, uv_index, faces = split_at_seams(model.faces, model.uv_faces)
     normals = NormalField(model.faces, model.vertex_count)(body.vertices)
-    material = builder.material("skin", builder.texture(bake_texture(model, body.vertices, paint, texture_size), "body"), SKIN_ROUGHNESS)
+    material = builder.material(
+        "skin", builder.texture(bake_texture(model, body.vertices, paint, texture_size), "body"), SKIN_ROUGHNESS
+    )
     weights = model.skin_weights / model.skin_weights.sum(1, keepdims=True)
     # glTF wants unused influences to name joint 0.
     joints = np.where(weights > 0, model.skin_joints, 0).astype(np.uint8)
@@ -105,7 +112,9 @@ def write_outfit_glb(
     if model is not None and body_vertices is not None and rest is not None and paint is not None:
         source, uv_index, faces = split_at_seams(model.faces, model.uv_faces)
         normals = NormalField(model.faces, model.vertex_count)(np.ascontiguousarray(body_vertices, np.float32))
-        material = builder.material("skin", builder.texture(bake_texture(model, rest.vertices, paint), "body"), SKIN_ROUGHNESS)
+        material = builder.material(
+            "skin", builder.texture(bake_texture(model, rest.vertices, paint), "body"), SKIN_ROUGHNESS
+        )
         positions = to_gltf_axes(body_vertices)
         uv = texture_coordinates(model)[uv_index]
         mesh = builder.mesh("body", material, positions[source], to_gltf_axes(normals)[source], uv, faces)
@@ -118,7 +127,9 @@ def _add_skeleton(builder: GltfBuilder, model: BodyModel, body: RestBody, pose: 
     first = len(builder.gltf.nodes)
     for j, (name, parent) in enumerate(zip(model.joint_names, model.joint_parents, strict=True)):
         origin = body.joints[j] - (body.joints[parent] if parent >= 0 else 0.0)
-        node = gl.Node(name=name, translation=to_gltf_axes(origin[None])[0].astype(float).tolist(), rotation=_quaternion(pose[j]))
+        node = gl.Node(
+            name=name, translation=to_gltf_axes(origin[None])[0].astype(float).tolist(), rotation=_quaternion(pose[j])
+        )
         builder.node(node, in_scene=parent < 0)
         if parent >= 0:
             builder.gltf.nodes[first + parent].children.append(first + j)

@@ -14,7 +14,11 @@ from game.files import whole_file
 # Frame b (z up, facing -y) to glTF (y up, facing +z); the wearer's left stays +x.
 GLTF_FROM_BODY = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 
-COMPONENTS = {np.dtype(np.uint8): gl.UNSIGNED_BYTE, np.dtype(np.uint32): gl.UNSIGNED_INT, np.dtype(np.float32): gl.FLOAT}
+COMPONENTS = {
+    np.dtype(np.uint8): gl.UNSIGNED_BYTE,
+    np.dtype(np.uint32): gl.UNSIGNED_INT,
+    np.dtype(np.float32): gl.FLOAT,
+}
 SHAPES = {1: gl.SCALAR, 2: gl.VEC2, 3: gl.VEC3, 4: gl.VEC4, 16: gl.MAT4}
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from game.export.lettering import Color, text_width, write
+from game.export.lettering import text_width, write
 from game.files import whole_file
 from solver.rasterizer import Rasterizer
 from solver.types import Intrinsics
@@ -188,7 +188,11 @@ def _project(points: NDArray, camera: Intrinsics, T_wc: NDArray) -> NDArray[np.f
     """Pixels and depth, shape (N, 3)."""
     local = _to_camera(points, T_wc).astype(np.float64)
     return np.column_stack(
-        (camera.fx * local[:, 0] / local[:, 2] + camera.cx, camera.fy * local[:, 1] / local[:, 2] + camera.cy, local[:, 2])
+        (
+            camera.fx * local[:, 0] / local[:, 2] + camera.cx,
+            camera.fy * local[:, 1] / local[:, 2] + camera.cy,
+            local[:, 2],
+        )
     )
 
 
@@ -235,7 +239,7 @@ def _runs(chosen: NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 def _call_out(panel: NDArray[np.uint8], camera: Intrinsics, T_wc: NDArray, measures: Mapping[str, Measured]) -> None:
     """The main girths beside the figure, with a line to their tapes."""
-    height, width = panel.shape[:2]
+    width = panel.shape[1]
     entries = []
     for key in CALLED_OUT:
         if key in measures and measures[key].paths:
@@ -288,7 +292,7 @@ def _draw_scale(
     def row(z: float) -> float:
         return top + _project(np.array([[middle[0], middle[1], z]]), camera, T_wc)[0, 1]
 
-    for centimetre in range(0, int(crown * 100) + 6):
+    for centimetre in range(int(crown * 100) + 6):
         length = 26 if centimetre % 50 == 0 else 16 if centimetre % 10 == 0 else 7 if centimetre % 5 == 0 else 0
         if length:
             y = round(row(centimetre / 100))
@@ -307,7 +311,10 @@ def _write_table(page: NDArray[np.uint8], measures: Mapping[str, Measured], miss
         write(page, "cm", (left + end + 10, y + 122), 34, QUIET, "Light")
         write(page, _tolerance(measure.std_mm), (right, y + 122), 30, QUIET, "Light", "right")
         y += 186
-    rows = [(title, [(key, label) for key, label in pairs if key in measures and key != "height"]) for title, pairs in GROUPS]
+    rows = [
+        (title, [(key, label) for key, label in pairs if key in measures and key != "height"])
+        for title, pairs in GROUPS
+    ]
     count = sum(len(pairs) + 1.6 for _, pairs in rows if pairs)
     pitch = min(38.0, (SIZE[1] - BOTTOM - y) / max(count, 1.0))
     for title, pairs in rows:
@@ -341,5 +348,7 @@ def _write_notes(page: NDArray[np.uint8], coverage: NDArray[np.float32] | None, 
     y = SIZE[1] - 56
     parts = ["Centimetres; ± holds in 95 of 100 scans. Girths are taken where the tapes lie, in the A-pose shown."]
     if coverage is not None:
-        parts.append(f"The camera saw {100 * float(np.mean(coverage)):.0f} % of the surface; the hatched rest is inferred.")
+        parts.append(
+            f"The camera saw {100 * float(np.mean(coverage)):.0f} % of the surface; the hatched rest is inferred."
+        )
     write(page, "  ".join((*parts, *notes)), (MARGIN, y), 21, QUIET, "Regular")

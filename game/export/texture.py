@@ -21,10 +21,8 @@ def texture_coordinates(model: BodyModel) -> NDArray[np.float32]:
     return np.ascontiguousarray(model.uv * (1.0, -1.0) + (0.0, 1.0), np.float32)
 
 
-def bake_texture(
-    model: BodyModel, rest: NDArray[np.float32], paint: BodyPaint, size: int = 1024
-) -> NDArray[np.uint8]:
-    """The body's colours as a picture, sRGB, shape (size, size, 3). Seams are bled outwards, so no filter shows them."""
+def bake_texture(model: BodyModel, rest: NDArray[np.float32], paint: BodyPaint, size: int = 1024) -> NDArray[np.uint8]:
+    """The body's colours as a picture, sRGB, shape (size, size, 3). Seams are bled outwards."""
     uv = texture_coordinates(model)
     flat = np.column_stack((uv, np.ones(len(uv)))).astype(np.float32)
     position = np.zeros(len(uv), np.int32)
@@ -36,7 +34,7 @@ def bake_texture(
     color, surface, anchor = maps[..., :3], maps[..., 3:7] / 255.0, maps[..., 7:]
 
     light = np.empty_like(color)
-    table = np.array([linear((level,) * 3)[0] for level in range(256)], np.float32)
+    table = np.array([linear((level, level, level))[0] for level in range(256)], np.float32)
     light[:] = table[np.clip(color + 0.5, 0, 255).astype(np.uint8)]
     if not paint.scanned:
         for share, tone in ((surface[..., 0], paint.look.hair), (surface[..., 1], paint.look.base_layer)):
@@ -56,7 +54,7 @@ def _eye_light(points: NDArray, eye: Eye, iris: NDArray) -> NDArray[np.float64]:
     angle = np.arccos(np.clip(direction @ eye.gaze, -1.0, 1.0))[:, None]
     r = angle / LIMBUS
     ring = iris * (1.7 - 0.9 * np.minimum(r, 1.0)) * (1.0 - 0.8 * _smoothstep(0.75, 1.0, r))
-    white = np.array((0.56, 0.50, 0.46)) - np.array((0.08, 0.14, 0.15)) * _smoothstep(1.4, 2.6, r)
+    white = np.array((0.47, 0.42, 0.39)) - np.array((0.08, 0.14, 0.15)) * _smoothstep(1.4, 2.6, r)
     seen = ring + _smoothstep(0.90, 1.10, r) * (white - ring)
     return 0.004 + _smoothstep(0.85, 1.10, angle / PUPIL) * (seen - 0.004)
 

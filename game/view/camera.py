@@ -120,9 +120,7 @@ class Camera:
         focal = height / 2 / np.tan(field_of_view / 2)
         distance = max(tall * focal / height, wide * focal / width)
         eye = center + distance * np.array([np.sin(azimuth), -np.cos(azimuth), 0.0])
-        self.set(
-            Intrinsics(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2), look_from(eye, center)
-        )
+        self.set(Intrinsics(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2), look_from(eye, center))
 
     @property
     def position(self) -> NDArray[np.float64]:

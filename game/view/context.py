@@ -74,12 +74,11 @@ class Context:
         gsg = self._host.get_gsg()
         return f"{gsg.driver_renderer}, OpenGL {gsg.driver_version}"
 
-    def open_buffer(self, name: str, size: tuple[int, int], samples: int = 0, sort: int = 0) -> GraphicsOutput:
+    def open_buffer(self, name: str, size: tuple[int, int], sort: int = 0) -> GraphicsOutput:
         """A colour buffer of `size` (width, height) [px]; lower `sort` is drawn first. Raises `NoGraphicsError`."""
         properties = FrameBufferProperties()
         properties.set_rgba_bits(8, 8, 8, 8)
         properties.set_depth_bits(24)
-        properties.set_multisamples(samples)
         buffer = self._open(name, size, properties, self._host, sort)
         if buffer is None:
             raise NoGraphicsError(f"the driver gives no {size[0]}x{size[1]} buffer; ask for a smaller picture")
@@ -87,7 +86,7 @@ class Context:
 
     def open_target(self, name: str, size: tuple[int, int], sort: int = 0) -> Target:
         """A colour buffer of `size` (width, height) [px] that can be read back. Raises `NoGraphicsError`."""
-        return Target(self.open_buffer(name, size, 0, sort))
+        return Target(self.open_buffer(name, size, sort))
 
     def open_depth_map(self, name: str, resolution: int, sort: int) -> tuple[GraphicsOutput, Texture]:
         """A square buffer whose depth can be sampled with hardware comparison: a shadow map."""
@@ -118,7 +117,11 @@ class Context:
         sort: int = 0,
     ) -> GraphicsOutput | None:
         arguments = (self.pipe, name, sort, properties, WindowProperties.size(*size), GraphicsPipe.BF_refuse_window)
-        buffer = self.engine.make_output(*arguments) if host is None else self.engine.make_output(*arguments, host.get_gsg(), host)
+        buffer = (
+            self.engine.make_output(*arguments)
+            if host is None
+            else self.engine.make_output(*arguments, host.get_gsg(), host)
+        )
         if buffer is not None:
             self.engine.open_windows()
             if buffer.is_valid():

@@ -73,7 +73,7 @@ class DynamicMesh:
 
     @staticmethod
     def _copy(array, values: NDArray) -> None:
-        memoryview(array).cast("B")[:] = memoryview(values).cast("B")
+        memoryview(array).cast("B")[:] = values.data.cast("B")
 
 
 def whole_picture(name: str) -> NodePath:

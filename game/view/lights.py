@@ -31,16 +31,16 @@ class Softbox(NamedTuple):
     """Linear RGB, irradiance at 1 m."""
 
 
-KEY = Softbox((-1.75, -2.1, 2.75), 0.70, (7.6, 7.2, 6.7))
-FILL = Softbox((2.3, -2.4, 1.5), 1.10, (2.2, 2.35, 2.6))
+KEY = Softbox((-1.75, -2.1, 2.75), 0.70, (8.6, 8.15, 7.6))
+FILL = Softbox((2.3, -2.4, 1.5), 1.10, (1.75, 1.85, 2.05))
 STRIP_LEFT = Softbox((-1.7, 1.5, 2.1), 0.55, (2.4, 2.35, 2.3))
 STRIP_RIGHT = Softbox((1.6, 1.4, 2.3), 0.55, (3.2, 3.1, 2.9))
 LIGHTS = (KEY, FILL, STRIP_LEFT, STRIP_RIGHT)
 
 ROOM = {
-    "room_above": (0.34, 0.34, 0.35),
-    "room_around": (0.22, 0.215, 0.21),
-    "room_below": (0.20, 0.185, 0.17),
+    "room_above": (0.30, 0.30, 0.31),
+    "room_around": (0.17, 0.167, 0.165),
+    "room_below": (0.17, 0.158, 0.145),
 }
 
 SHADOW_STEP = 1.0 / 640
@@ -83,7 +83,7 @@ class LightRig:
         for name, color in ROOM.items():
             receivers.set_shader_input(name, LVecBase3f(*color))
 
-        aim = base + (0.0, 0.0, SHADOW_AIM_HEIGHT)
+        aim = base + np.array([0.0, 0.0, SHADOW_AIM_HEIGHT])
         T_wl = look_from(places[0], aim)
         distance = float(np.linalg.norm(places[0] - aim))
         near, far = distance - 1.9, distance + 2.4

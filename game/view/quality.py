@@ -8,8 +8,8 @@ from typing import NamedTuple
 class Quality(NamedTuple):
     """One tier. A GPU draws FINE at display rate; a software rasteriser draws LIVE at one."""
 
-    samples: int
-    """Coverage samples per pixel; 0: edges are smoothed in the last pass instead."""
+    supersampling: int
+    """Pixels drawn per pixel of the picture along each side."""
     detail: bool
     """Pores, strands and yarns."""
     shadow_resolution: int
@@ -18,5 +18,5 @@ class Quality(NamedTuple):
     """The floor mirrors the feet."""
 
 
-LIVE = Quality(samples=0, detail=False, shadow_resolution=512, reflection=True)
-FINE = Quality(samples=4, detail=True, shadow_resolution=1536, reflection=True)
+LIVE = Quality(supersampling=1, detail=False, shadow_resolution=512, reflection=True)
+FINE = Quality(supersampling=2, detail=True, shadow_resolution=1536, reflection=True)

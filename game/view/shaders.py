@@ -25,7 +25,6 @@ PROGRAMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "floor": ("floor.vert", "floor.frag", ()),
     "floor_light": ("floor_light.vert", "floor_light.frag", ()),
     "finish": ("finish.vert", "finish.frag", ()),
-    "finish_smooth": ("finish.vert", "finish.frag", ("SMOOTH",)),
 }
 
 

@@ -8,16 +8,17 @@ from panda3d.core import Camera as CameraNode
 from panda3d.core import CullFaceAttrib, GraphicsOutput, NodePath, Texture
 
 from game.appearance import BodyPaint
+from game.materials import Optics, Print, cloth_inputs, optics_of
 from game.view.camera import Camera
 from game.view.context import Context
 from game.view.coverage import hidden_depth
 from game.view.geometry import whole_picture
 from game.view.lights import LightRig
-from game.materials import Optics, Print, cloth_inputs, optics_of
 from game.view.model import Model
 from game.view.quality import LIVE, Quality
 from game.view.shaders import program
 from game.view.studio import Studio, smooth_texture
+from solver.ambient import ambient_visibility
 from solver.errors import UsageError
 from solver.mesh import split_at_seams
 
@@ -101,6 +102,7 @@ class Stage:
             "panel": np.ascontiguousarray(panel_uv[uv_index], np.float32),
             "trim": edge[:, None],
             "offset": np.zeros((len(source), 1), np.float32),
+            "ambient": np.ones((len(source), 1), np.float32),
         }
         model = self._attach(Model("cloth", self.quality.detail, faces, columns, source, drawn_faces))
         model.path.set_attrib(CullFaceAttrib.make(CullFaceAttrib.M_cull_none))
@@ -138,6 +140,23 @@ class Stage:
             depth = hidden_depth(self._body.vertices, self._body.normals, layers)
             self._body.set_column("offset", (self._hair_depth - depth)[:, None])
 
+    def shade_folds(self) -> None:
+        """Darken what lies deep in folds and under arms, from how everything stands now; it costs a tenth of a second.
+
+        It moves with the cloth, and stays right for as long as the drape is about the same.
+        """
+        if self._body is None or not self._garments:
+            return
+        starts = np.cumsum([0, self._body.vertex_count, *(model.vertex_count for model in self._garments)])
+        models = (self._body, *self._garments)
+        vertices = np.concatenate([model.vertices for model in models])
+        faces = np.concatenate(
+            [model.faces + np.int32(start) for model, start in zip(models, starts[:-1], strict=True)]
+        )
+        visible = ambient_visibility(vertices, faces)
+        for model, start, stop in zip(self._garments, starts[1:-1], starts[2:], strict=True):
+            model.set_column("ambient", visible[start:stop, None])
+
     def render(self, mirrored: bool = False) -> NDArray[np.uint8]:
         """Draws and reads back: sRGB, shape (H, W, 3), uint8. `mirrored` flips it last of all, as a mirror does."""
         models = [model for model in (self._body, *self._garments) if model is not None]
@@ -161,7 +180,8 @@ class Stage:
         return model
 
     def _open_scene(self) -> tuple[GraphicsOutput, Texture]:
-        buffer = self.context.open_buffer("scene", self.size, self.quality.samples)
+        fine = self.quality.supersampling
+        buffer = self.context.open_buffer("scene", (self.size[0] * fine, self.size[1] * fine))
         buffer.set_clear_color_active(True)
         buffer.set_clear_color((*FLOOR_SHINE, 1.0))
         buffer.set_clear_depth_active(True)
@@ -171,7 +191,7 @@ class Stage:
 
     def _make_finish(self, picture: Texture) -> NodePath:
         root = whole_picture("finish")
-        root.set_shader(program("finish" if self.quality.samples else "finish_smooth"))
+        root.set_shader(program("finish"))
         root.set_shader_input("picture", picture)
         root.set_shader_input("pixel", (1.0 / self.size[0], 1.0 / self.size[1]))
         return root

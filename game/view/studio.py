@@ -28,12 +28,16 @@ CONTACT_HALF_WIDTH = 0.9
 def paper_roll() -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.bool_]]:
     """Vertices (N, 3) [m] and triangles (F, 3) of floor, curve and wall, and which triangles are the patch of floor
     around the person, who stands at the origin; the wall is at +y."""
-    side = np.concatenate((np.geomspace(FLOOR_HALF, HALF_WIDTH, 14)[::-1] * -1, np.geomspace(FLOOR_HALF, HALF_WIDTH, 14)))
+    side = np.concatenate(
+        (np.geomspace(FLOOR_HALF, HALF_WIDTH, 14)[::-1] * -1, np.geomspace(FLOOR_HALF, HALF_WIDTH, 14))
+    )
     x = np.sort(np.concatenate((side, np.linspace(-FLOOR_HALF, FLOOR_HALF, 12)[1:-1])))
     angles = np.linspace(0.0, np.pi / 2, 20)
     floor = np.concatenate((-np.geomspace(FLOOR_HALF, -FRONT, 12)[::-1], np.linspace(-FLOOR_HALF, FLOOR_HALF, 12)[1:]))
     wall = np.linspace(CURVE_RADIUS, TOP, 40)[1:]
-    y = np.concatenate((floor, CURVE_START + CURVE_RADIUS * np.sin(angles), np.full(len(wall), CURVE_START + CURVE_RADIUS)))
+    y = np.concatenate(
+        (floor, CURVE_START + CURVE_RADIUS * np.sin(angles), np.full(len(wall), CURVE_START + CURVE_RADIUS))
+    )
     z = np.concatenate((np.zeros(len(floor)), CURVE_RADIUS * (1 - np.cos(angles)), wall))
     columns, rows = len(x), len(y)
     vertices = np.empty((rows, columns, 3), np.float32)
@@ -42,7 +46,7 @@ def paper_roll() -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.boo
     corner = (np.arange(rows - 1)[:, None] * columns + np.arange(columns - 1)).reshape(-1)
     quads = np.stack((corner, corner + 1, corner + columns + 1, corner, corner + columns + 1, corner + columns), 1)
     faces = quads.reshape(-1, 3).astype(np.int32)
-    patch = (np.abs(vertices[faces][..., :2]) < FLOOR_HALF + 1e-4).all((1, 2))
+    patch = np.all(np.abs(vertices[faces][..., :2]) < FLOOR_HALF + 1e-4, axis=(1, 2))
     return vertices, faces, patch
 
 
@@ -113,5 +117,5 @@ class Studio:
         # Panda3D keeps pixels as BGRA.
         pixels[..., 2] = np.minimum(255 * 1.2 * touching, 255)
         pixels[..., 1] = np.minimum(255 * 1.5 * near, 255)
-        memoryview(self._contact.modify_ram_image()).cast("B")[:] = memoryview(pixels).cast("B")
+        memoryview(self._contact.modify_ram_image()).cast("B")[:] = pixels.data.cast("B")
         self._floor.set_shader_input("contact_place", (float(center[0]), float(center[1]), CONTACT_HALF_WIDTH))
