@@ -24,10 +24,10 @@ class Garment:
     """Distance inside its edges [m] along the surface, negative outside, shape (V,)."""
     thickness_m: float
     """Of the cloth, where it lies on the body."""
-    ease_m: float
-    """How far it stands off on average beyond that."""
+    ease_m: NDArray[np.float32] | None
+    """How far it stands off on average beyond that, shape (V,); None where it clings."""
     fold_m: float
-    """Spread of its folds."""
+    """Spread of its folds, where it does not cling."""
     colors: tuple[tuple[float, float, float], tuple[float, float, float]]
     """First and second colour, sRGB 0 .. 1."""
     pattern: int
@@ -35,12 +35,13 @@ class Garment:
 
 
 COLORS = (
-    (0.09, 0.10, 0.13), (0.16, 0.18, 0.30), (0.75, 0.74, 0.71), (0.45, 0.46, 0.47), (0.53, 0.12, 0.14), (0.12, 0.36, 0.30),
-    (0.20, 0.40, 0.62), (0.80, 0.62, 0.24), (0.42, 0.30, 0.48), (0.83, 0.55, 0.50), (0.28, 0.31, 0.22), (0.62, 0.45, 0.33),
+    (0.09, 0.10, 0.13), (0.16, 0.18, 0.30), (0.75, 0.74, 0.71), (0.45, 0.46, 0.47), (0.53, 0.12, 0.14),
+    (0.12, 0.36, 0.30), (0.20, 0.40, 0.62), (0.80, 0.62, 0.24), (0.42, 0.30, 0.48), (0.83, 0.55, 0.50),
+    (0.28, 0.31, 0.22), (0.62, 0.45, 0.33),
 )  # fmt: skip
 
 
-def draw_outfit(person: Person, style: str, rng: np.random.Generator) -> tuple[Garment, ...]:
+def draw_outfit(person: Person, style: str, smoother: SurfaceSmoother, rng: np.random.Generator) -> tuple[Garment, ...]:
     """Socks, trousers and top of a style, lowest first, cut for the person."""
     model, rest = person.model, person.rest
     v, joints, at = rest.vertices, rest.joints, model.landmarks
@@ -50,7 +51,6 @@ def draw_outfit(person: Person, style: str, rng: np.random.Generator) -> tuple[G
         return np.isin(label, [model.part(name) for name in names])
 
     arms = parts("upper_arm_l", "upper_arm_r", "lower_arm_l", "lower_arm_r", "hand_l", "hand_r")
-    legs = parts("thigh_l", "thigh_r", "calf_l", "calf_r", "foot_l", "foot_r")
     head = parts("head")
     z = v[:, 2]
     waist = float(v[[at["waist_side_l"], at["waist_side_r"]], 2].mean())
@@ -64,12 +64,14 @@ def draw_outfit(person: Person, style: str, rng: np.random.Generator) -> tuple[G
         along_arm[mine] = (v[mine] - a) @ (b - a) / np.linalg.norm(b - a)
     upper_arm = float(np.linalg.norm(joints[model.joint("lowerarm_l")] - joints[model.joint("upperarm_l")]))
 
+    # The neckline: below a plane that is lower in front, or far enough from the neck to the side.
     front, back = v[at["suprasternal"]], v[at["c7"]]
-    scoop = {"tight": 0.02, "loose": 0.01, "underwear": 0.10}[style]
+    scoop = {"tight": 0.02, "loose": 0.01, "underwear": 0.045}[style]
     rise = ((back[2] - 0.01) - (front[2] - scoop)) / (back[1] - front[1])
-    collar = (front[2] - scoop) + rise * (v[:, 1] - front[1]) - z
-    collar[head] = OUTSIDE_M
-    collar[arms] = 1.0
+    below = (front[2] - scoop) + rise * (v[:, 1] - front[1]) - z
+    neck = 0.5 * abs(v[at["neck_point_l"], 0] - v[at["neck_point_r"], 0])
+    beside = np.abs(v[:, 0]) - neck - {"tight": 0.03, "loose": 0.02, "underwear": 0.035}[style]
+    collar = np.where(head, OUTSIDE_M, np.maximum(below, beside))
 
     sleeve = {
         "tight": rng.choice([-0.01, 0.45 * upper_arm]),
@@ -78,7 +80,6 @@ def draw_outfit(person: Person, style: str, rng: np.random.Generator) -> tuple[G
     }[style]
     hem = {"tight": waist - 0.10, "loose": crotch - 0.02, "underwear": v[at["underbust_l"], 2] - 0.02}[style]
     body_hem = np.where(arms, 1.0, z - hem)
-    body_hem[legs & (z < hem)] = OUTSIDE_M
     top = np.minimum.reduce([collar, sleeve - along_arm, body_hem])
 
     shorts = style == "tight" and rng.random() < 0.5
@@ -91,6 +92,12 @@ def draw_outfit(person: Person, style: str, rng: np.random.Generator) -> tuple[G
     sock_height = rng.choice([ankle + 0.02, ankle + 0.06]) if style != "underwear" and rng.random() < 0.7 else -1.0
     socks = np.where(feet, sock_height - z, OUTSIDE_M)
 
+    shoulder = float(joints[model.joint("upperarm_l"), 2])
+    trunk_share = np.clip((shoulder - z) / (shoulder - hem), 0.0, 1.2)
+    sleeve_share = np.clip(along_arm / max(sleeve, 0.1), 0.0, 1.2)
+    top_ease = rng.uniform(0.010, 0.018) * (0.35 + 1.5 * np.where(arms, sleeve_share, trunk_share))
+    leg_share = np.clip((waist - z) / (waist - ankle), 0.0, 1.0)
+    bottom_ease = rng.uniform(0.008, 0.014) * (0.25 + 2.2 * leg_share)
     loose = style == "loose"
     thin = 0.0012 if style == "underwear" else float(rng.uniform(0.0015, 0.003))
     top_colors, bottom_colors = _two_colors(rng), _two_colors(rng)
@@ -101,14 +108,13 @@ def draw_outfit(person: Person, style: str, rng: np.random.Generator) -> tuple[G
 
     def garment(field, ease, fold, colors, pattern):
         period = float(rng.uniform(0.03, 0.08))
-        return Garment(
-            field.astype(np.float32), thin, ease if loose else 0.0, fold if loose else 0.0, colors, pattern, period
-        )
+        eased = smoother(ease, 6) if loose else None
+        return Garment(field.astype(np.float32), thin, eased, fold, colors, pattern, period)
 
     return (
-        Garment(socks.astype(np.float32), 0.001, 0.0, 0.0, (sock_color, sock_color), PLAIN, 1.0),
-        garment(bottom, float(rng.uniform(0.010, 0.020)), 0.004, bottom_colors, bottom_pattern),
-        garment(top, float(rng.uniform(0.014, 0.028)), 0.006, top_colors, top_pattern),
+        Garment(socks.astype(np.float32), 0.0015, np.zeros(len(v), np.float32), 0.0, (sock_color,) * 2, PLAIN, 1.0),
+        garment(bottom, bottom_ease, 0.005, bottom_colors, bottom_pattern),
+        garment(top, top_ease, 0.007, top_colors, top_pattern),
     )
 
 
@@ -131,26 +137,23 @@ def dress(
         if not inside.any():
             continue
         edge = smoothstep(garment.field / 0.012)
-        stands_off = np.full(len(naked), garment.thickness_m)
-        if garment.ease_m > 0.0:
-            folds = random_field(naked, rng, (0.07, 0.16), stretch=(1.0, 1.0, 2.5))
-            stands_off = stands_off + np.maximum(garment.ease_m + garment.fold_m * folds, 0.0)
         # Soles stay on the floor.
-        lifted = smoothstep((naked[:, 2] - 0.004) / 0.012)
-        moved = surface + ((stands_off * edge * lifted)[:, None] * outward).astype(np.float32)
-        if garment.ease_m > 0.0:
-            moved = _span_hollows(surface, moved, outward, inside, garment.thickness_m, smoother)
+        edge = edge * smoothstep((naked[:, 2] - 0.004) / 0.012)
+        if garment.ease_m is None:
+            moved = surface + (garment.thickness_m * edge)[:, None] * outward
+        else:
+            moved = surface + ((garment.thickness_m + garment.ease_m) * edge)[:, None] * outward
+            moved = _span_hollows(moved, outward, edge, smoother)
+            folds = random_field(naked, rng, (0.06, 0.15), stretch=(1.0, 1.0, 2.5))
+            depth = np.maximum(garment.fold_m * folds, -0.7 * garment.ease_m)
+            moved = moved + (depth * edge)[:, None] * outward
         surface = np.where(inside[:, None], moved, surface).astype(np.float32)
     return surface
 
 
-def _span_hollows(
-    under: NDArray, cloth: NDArray, outward: NDArray, inside: NDArray, thickness_m: float, smoother: SurfaceSmoother
-) -> NDArray:
-    """Loose cloth bridges hollows: smooth it, but never into what lies under it."""
-    for _ in range(24):
-        relaxed = np.where(inside[:, None], smoother(cloth, 1), cloth)
-        height = np.einsum("vi,vi->v", relaxed - under, outward)
-        too_low = np.maximum(thickness_m - height, 0.0) * inside
-        cloth = relaxed + too_low[:, None] * outward
+def _span_hollows(cloth: NDArray, outward: NDArray, edge: NDArray, smoother: SurfaceSmoother) -> NDArray:
+    """Loose cloth bridges hollows: it moves outward, along the normal, to the middle of its neighbours."""
+    for _ in range(40):
+        rise = np.einsum("vi,vi->v", smoother(cloth, 1) - cloth, outward)
+        cloth = cloth + (np.maximum(rise, 0.0) * edge)[:, None] * outward
     return cloth

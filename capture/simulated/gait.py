@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -85,7 +86,7 @@ class Route:
     """A sequence of walks with standing between them."""
 
     def __init__(self, walks: list[Walk]) -> None:
-        if any(later.begin < earlier.end for earlier, later in zip(walks, walks[1:], strict=False)):
+        if any(later.begin < earlier.end for earlier, later in pairwise(walks)):
             raise ValueError("walks overlap")
         self._walks = walks
         self._swings: tuple[list[_Swing], list[_Swing]] = ([], [])

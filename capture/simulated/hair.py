@@ -118,9 +118,11 @@ def _bun(person: Person, surface: NDArray) -> HairShell:
 
 
 def _bind(person: Person, vertices: NDArray, faces: NDArray, head_share: NDArray) -> HairShell:
+    # Seen from both sides: the inside has vertices of its own, for their normals.
+    faces = np.concatenate([faces, faces[:, ::-1] + len(vertices)])
+    vertices, head_share = np.tile(vertices, (2, 1)), np.tile(head_share, 2)
     joints = np.zeros((len(vertices), 4), np.int32)
     joints[:, 0], joints[:, 1] = person.model.joint("head"), person.model.joint("spine_03")
     weights = np.zeros((len(vertices), 4), np.float32)
     weights[:, 0], weights[:, 1] = head_share, 1.0 - head_share
-    both_sides = np.concatenate([faces, faces[:, ::-1]])
-    return HairShell(vertices.astype(np.float32), np.ascontiguousarray(both_sides, np.int32), joints, weights)
+    return HairShell(vertices.astype(np.float32), np.ascontiguousarray(faces, np.int32), joints, weights)

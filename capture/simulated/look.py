@@ -62,7 +62,7 @@ def draw_figure(
     drawn = str(rng.choice(hair.STYLES, p=(0.05, 0.10, 0.30, 0.20, 0.22, 0.13)))
     hair_style = hair_style or drawn
     clothes_style = clothes_style or "tight"
-    outfit = clothes.draw_outfit(person, clothes_style, rng)
+    outfit = clothes.draw_outfit(person, clothes_style, smoother, rng)
     surface = clothes.dress(person, outfit, smoother, rng)
     normal_field = NormalField(model.faces, model.vertex_count)
     scalp = hair.scalp_field(person, smoother, hair_style)

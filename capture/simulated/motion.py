@@ -155,9 +155,9 @@ class Motion:
         ahead = stride @ np.array([s, -c])
         brisk = float(smoothstep(route.speed(t) / 0.8))
         swing = float(np.clip(ahead, -0.6, 0.6)) * brisk
-        twist = 0.22 * swing
+        twist = -0.22 * swing
         still = 1.0 - brisk
-        spine = spine + np.array([0.010 * drift[2] + 0.03 * brisk, 0.008 * drift[3], -2.0 * twist + 0.012 * drift[4]])
+        spine = spine + np.array([0.010 * drift[2] + 0.05 * brisk, 0.008 * drift[3], -2.0 * twist + 0.012 * drift[4]])
         head = head + np.array([0.02 * drift[5], 0.015 * drift[6], twist + 0.035 * drift[7] * still])
         held = self._held_out(arms)
         upper, lower = np.empty((2, 3)), np.empty((2, 3))

@@ -172,13 +172,13 @@ def lighting(T_wc: NDArray[np.float64], rng: np.random.Generator) -> Lighting:
     directions = np.array([[-0.55, -0.65, 0.60], [0.70, -0.60, 0.35], [0.10, 0.55, 0.90]])
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     tint = np.array([1.0 + warm, 1.0, 1.0 - warm])
-    strengths = np.array([0.50, 0.24, 0.16]) * rng.uniform(0.92, 1.08, 3)
+    strengths = np.array([0.58, 0.28, 0.16]) * rng.uniform(0.92, 1.08, 3)
     turn = T_wc[:3, :3].T
     return Lighting(
         directions=np.ascontiguousarray((directions @ turn.T), np.float32),
         colors=np.ascontiguousarray(strengths[:, None] * tint, np.float32),
         wraps=np.array([0.25, 0.35, 0.1], np.float32),
         up=np.ascontiguousarray(turn @ [0.0, 0.0, 1.0], np.float32),
-        sky=np.ascontiguousarray(0.44 * tint, np.float32),
-        ground=np.ascontiguousarray(0.26 * tint * [1.02, 1.0, 0.96], np.float32),
+        sky=np.ascontiguousarray(0.50 * tint, np.float32),
+        ground=np.ascontiguousarray(0.32 * tint * [1.02, 1.0, 0.96], np.float32),
     )

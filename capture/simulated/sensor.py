@@ -1,4 +1,4 @@
-"""From what is there to what a camera delivers. Each camera has its own lasting errors, drawn from its serial number."""
+"""From what is there to what a camera delivers. Each camera has lasting errors, drawn from its serial number."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Truth(NamedTuple):
     naked: NDArray[np.float32]
     """True body surface [m], shape (V, 3), frame w, triangles of the body model."""
     clothed: NDArray[np.float32]
-    """What the camera sees: body, clothes and hair [m], shape (N, 3), frame w, triangles `SimulatedSource.surface_faces`.
+    """What the camera sees: body, clothes and hair [m], shape (N, 3), frame w; triangles in `surface_faces`.
     The first V belong to the same places as `naked`."""
 
 

@@ -14,7 +14,7 @@ class SurfaceSmoother:
         ends = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
         ones = np.ones(len(ends), np.float32)
         one_way = sparse.coo_matrix((ones, (ends[:, 0], ends[:, 1])), shape=(vertex_count, vertex_count))
-        adjacency = ((one_way + one_way.T) > 0).astype(np.float32) + sparse.identity(vertex_count, np.float32)
+        adjacency = ((one_way + one_way.T) > 0).astype(np.float32) + sparse.eye(vertex_count)
         degree = np.asarray(adjacency.sum(1)).ravel()
         self._average = (sparse.diags(1.0 / degree) @ adjacency).tocsr().astype(np.float32)
 
@@ -36,7 +36,7 @@ def random_field(
     waves = 48
     direction = rng.standard_normal((waves, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    wavelength = np.exp(rng.uniform(*np.log(wavelengths_m), waves))
+    wavelength = np.exp(rng.uniform(np.log(wavelengths_m[0]), np.log(wavelengths_m[1]), waves))
     vectors = 2.0 * np.pi * direction / wavelength[:, None] / np.asarray(stretch)
     phase = rng.uniform(0.0, 2.0 * np.pi, waves)
     return np.cos(np.asarray(points, np.float64) @ vectors.T + phase).sum(1) * np.sqrt(2.0 / waves)
@@ -49,7 +49,7 @@ def smoothstep(x: NDArray | float) -> NDArray[np.float64]:
 
 
 def openness(vertices: NDArray, normals: NDArray, smoother: SurfaceSmoother) -> NDArray[np.float32]:
-    """Share of the ambient light that arrives at each vertex, 0.4 .. 1, shape (V,): less in hollows of several sizes."""
+    """Share of the ambient light that each vertex gets, 0.4 .. 1, shape (V,): less in hollows of several sizes."""
     hollow = np.zeros(len(vertices))
     for passes, size_m in ((3, 0.006), (12, 0.012), (48, 0.024)):
         depth = np.einsum("vi,vi->v", smoother(vertices, passes) - vertices, normals)
