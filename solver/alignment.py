@@ -73,20 +73,20 @@ def rotation_vectors(matrices: NDArray) -> NDArray[np.float64]:
     """Rotation vectors [rad], (N, 3), of rotation `matrices` (N, 3, 3); angles from 0 to pi."""
     matrices = np.asarray(matrices, np.float64)
     trace = np.trace(matrices, axis1=1, axis2=2)
-    # Through the quaternion, largest component first: exact near 0 and near pi alike.
-    diagonal = np.stack([trace, matrices[:, 0, 0], matrices[:, 1, 1], matrices[:, 2, 2]], 1)
-    quaternions = np.empty((len(matrices), 4))
-    for n, m in enumerate(matrices):
-        largest = int(np.argmax(diagonal[n]))
-        if largest == 0:
-            q = (1.0 + trace[n], m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1])
-        elif largest == 1:
-            q = (m[2, 1] - m[1, 2], 1.0 + 2.0 * m[0, 0] - trace[n], m[0, 1] + m[1, 0], m[0, 2] + m[2, 0])
-        elif largest == 2:
-            q = (m[0, 2] - m[2, 0], m[0, 1] + m[1, 0], 1.0 + 2.0 * m[1, 1] - trace[n], m[1, 2] + m[2, 1])
-        else:
-            q = (m[1, 0] - m[0, 1], m[0, 2] + m[2, 0], m[1, 2] + m[2, 1], 1.0 + 2.0 * m[2, 2] - trace[n])
-        quaternions[n] = q
+    # Four ways to the quaternion, each exact where its own component is not small (Shepperd 1978).
+    m = matrices.transpose(1, 2, 0)
+    x, y, z = m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1]
+    xy, xz, yz = m[0, 1] + m[1, 0], m[0, 2] + m[2, 0], m[1, 2] + m[2, 1]
+    ways = np.array(
+        [
+            [1.0 + trace, x, y, z],
+            [x, 1.0 + 2.0 * m[0, 0] - trace, xy, xz],
+            [y, xy, 1.0 + 2.0 * m[1, 1] - trace, yz],
+            [z, xz, yz, 1.0 + 2.0 * m[2, 2] - trace],
+        ]
+    )
+    largest = np.argmax([trace, m[0, 0], m[1, 1], m[2, 2]], axis=0)
+    quaternions = ways[largest, :, np.arange(len(matrices))]
     quaternions /= np.linalg.norm(quaternions, axis=1)[:, None]
     quaternions *= np.where(quaternions[:, :1] < 0.0, -1.0, 1.0)
     sine = np.linalg.norm(quaternions[:, 1:], axis=1)
@@ -308,8 +308,14 @@ class BodyAlignment:
         residuals = np.stack([intrinsics.fx * x + intrinsics.cx, intrinsics.fy * y + intrinsics.cy], 1) - pixels
         across = np.stack([intrinsics.fx / z, zero, -intrinsics.fx * x / z], 1) @ T_cw[:3, :3]
         down = np.stack([zero, intrinsics.fy / z, -intrinsics.fy * y / z], 1) @ T_cw[:3, :3]
-        self.add_rows(points, across, residuals[:, 0], weights, barycentric)
-        self.add_rows(points, down, residuals[:, 1], weights, barycentric)
+        corners, mixture = _as_corners(points, barycentric)
+        self.add_rows(
+            np.concatenate([corners, corners]),
+            np.concatenate([across, down]),
+            residuals.T.ravel(),
+            np.tile(weights, 2),
+            np.concatenate([mixture, mixture]),
+        )
         return residuals
 
     def add_pose_prior(self, mean: NDArray, precision: ArrayLike) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.alignment import Articulation, BodyAlignment, robust_weights, rotation_vectors
-from solver.body import BodyModel, rotation_matrices
+from solver.body import BodyModel, RestBody, joint_transforms, rotation_matrices, shape_body, skin
 from solver.errors import NotAPersonError, TrackingLostError
 from solver.ground import point_at
 from solver.joint_ranges import LIMIT_SPREAD, joint_ranges
@@ -16,18 +16,24 @@ from solver.kernels.pixel_association import MATCHED, STICKS_OUT, PixelMatching,
 from solver.landmark_points import landmark_points, sort_sides
 from solver.person_region import PersonRegion
 from solver.rasterizer import Raster, Rasterizer
+from solver.thread_limit import thread_limit
 from solver.types import BodyState, DepthNoise, Ground, Intrinsics, Landmarks, Observation, read_only
 
 GRID_WIDTH = 283
 MAX_PULLS = 12000
+HIDDEN_DEPTH_M = 0.14
+"""Joints lie at most so deep below the skin."""
+HIDDEN_TRUST = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class TrackerSettings:
     """What may be tuned. Defaults hold for standing people 1 to 4 m away at 10 frames a second and more."""
 
-    iterations: int = 4
-    """Gauss-Newton steps a frame; the model is drawn anew before each."""
+    iterations: tuple[int, int] = (3, 8)
+    """Gauss-Newton steps a frame, at least and at most; the model is drawn anew before each."""
+    settled: float = np.deg2rad(0.7)
+    """The root's turn below which a frame is done."""
     start_iterations: int = 14
     shape_count: int = 20
     """Coefficients that tracking estimates."""
@@ -51,6 +57,8 @@ class TrackerSettings:
     """Frames between two updates of the shape."""
     frame_information: float = 0.05
     """Frames err alike too: one counts for so much of an independent one."""
+    threads: int = 1
+    """Threads of a frame's kernels (see `solver.thread_limit`)."""
     lost_confidence: float = 0.35
     lost_patience: int = 5
     """Frames of low confidence after which the person is searched for again."""
@@ -120,6 +128,9 @@ class BodyTracker:
             np.empty(MAX_PULLS),
         )
         self._vertices_c = np.empty((model.vertex_count, 3), np.float32)
+        self._vertices_w = np.empty((model.vertex_count, 3), np.float32)
+        self._rest: RestBody | None = None
+        self._rest_shape = np.zeros(0)
         self._state: Articulation | None = None
         self._motion = _still(model)
         self._captured_at = 0.0
@@ -133,7 +144,10 @@ class BodyTracker:
 
     def start(self, observation: Observation, ground: Ground) -> BodyState:
         """Find the person and begin to follow. Raises `NotAPersonError` when nobody is in view, or no person."""
-        self._ground = ground
+        with thread_limit(self.settings.threads):
+            return self._start(observation, ground)
+
+    def _start(self, observation: Observation, ground: Ground) -> BodyState:
         self._T_wc = ground.T_wc
         self._T_cw = np.linalg.inv(ground.T_wc)
         self._floor_known = ground.inlier_fraction > 0.0
@@ -252,6 +266,10 @@ class BodyTracker:
         While the person is lost the last state is returned with confidence 0, and the person is searched for in every
         frame that has landmarks. Raises `TrackingLostError` after `lost_timeout_s` of searching in vain.
         """
+        with thread_limit(self.settings.threads):
+            return self._track(observation)
+
+    def _track(self, observation: Observation) -> BodyState:
         if self._state is None:
             raise TrackingLostError("nobody is followed: call start first")
         frame = observation.frame
@@ -263,7 +281,8 @@ class BodyTracker:
         state = predicted
         self.status.swapped = np.zeros(3, bool)
         seen = None
-        for i in range(self.settings.iterations):
+        least, most = self.settings.iterations
+        for i in range(most):
             raster = self._draw(state)
             if i == 0:
                 self._region.label(self._T_wc, self._place_of(state), raster.depth)
@@ -273,10 +292,13 @@ class BodyTracker:
             if observation.landmarks is not None:
                 if seen is None:
                     seen = self._sorted_landmarks(alignment, observation.landmarks)
-                self._add_landmarks(alignment, *seen)
+                self._add_landmarks(alignment, *seen, raster.depth)
             self._add_priors(alignment, upright=False)
             self._add_temporal_prior(alignment, predicted, elapsed)
-            state = alignment.step(1e-4)
+            increment = alignment.solve(1e-4)
+            state = alignment.moved(increment)
+            if i + 1 >= least and np.linalg.norm(increment[:3]) < self.settings.settled:
+                break
         confidence = self._confidence()
         self._frames += 1
         if confidence < self.settings.lost_confidence:
@@ -337,7 +359,7 @@ class BodyTracker:
     # ---------------------------------------------------------------- terms
 
     def _draw(self, state: Articulation) -> Raster:
-        vertices = state.vertices(self.model)
+        vertices = self._posed(state)
         R, t = self._T_cw[:3, :3].astype(np.float32), self._T_cw[:3, 3].astype(np.float32)
         np.matmul(vertices, R.T, out=self._vertices_c)
         self._vertices_c += t
@@ -388,12 +410,29 @@ class BodyTracker:
         pixels = np.stack([camera.fx * positions[:, 0] / z + camera.cx, camera.fy * positions[:, 1] / z + camera.cy], 1)
         return pixels, camera.fx * self._landmarks.spread / z, z
 
-    def _add_landmarks(self, alignment: BodyAlignment, pixels: NDArray, visibility: NDArray) -> None:
-        predicted, sigma, _ = self._project_landmarks(alignment)
+    def _add_landmarks(
+        self,
+        alignment: BodyAlignment,
+        pixels: NDArray,
+        visibility: NDArray,
+        model_depth: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Reprojection of landmarks; those that `model_depth`, the model's own picture, hides count for little."""
+        predicted, sigma, depths = self._project_landmarks(alignment)
         off = np.linalg.norm(pixels - predicted, axis=1)
         weights = robust_weights(off, 3.0 * sigma, "geman_mcclure") * self.settings.landmark_weight
         weights *= self._trusted(alignment, visibility, pixels) / np.square(sigma)
+        if model_depth is not None:
+            weights[self._hidden(predicted, depths, model_depth)] *= HIDDEN_TRUST
         alignment.add_reprojection(self._landmarks.points, pixels, weights, self._intrinsics, self._T_cw)
+
+    def _hidden(self, pixels: NDArray, depths: NDArray, model_depth: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which points (L,) lie behind more of the body than their own flesh."""
+        grid = self._grid
+        u = np.clip(pixels[:, 0] * grid.width / self._intrinsics.width, 0, grid.width - 1).astype(int)
+        v = np.clip(pixels[:, 1] * grid.height / self._intrinsics.height, 0, grid.height - 1).astype(int)
+        front = model_depth[v, u]
+        return (front > 0.0) & (front < depths - HIDDEN_DEPTH_M)
 
     def _trusted(self, alignment: BodyAlignment, visibility: NDArray, pixels: NDArray) -> NDArray[np.float64]:
         """Visibility, but nothing for a face that looks away or for points outside the picture."""
@@ -461,7 +500,14 @@ class BodyTracker:
         moved = alignment.moved(np.concatenate([-gain[:, -1] - gain[:, :-1] @ change, change]))
         self._state = moved
 
-    # ---------------------------------------------------------------- rest
+    # ---------------------------------------------------------------- the body as it stands
+
+    def _posed(self, state: Articulation) -> NDArray[np.float32]:
+        """Vertices (V, 3), frame w, in a buffer that the next call overwrites."""
+        if self._rest is None or not np.array_equal(self._rest_shape, state.shape):
+            self._rest, self._rest_shape = shape_body(self.model, state.shape), state.shape.copy()
+        transforms = joint_transforms(self.model, self._rest.joints, state.pose, state.T_wb)
+        return skin(self.model, self._rest.vertices, transforms, self._vertices_w)
 
     def _place_of(self, state: Articulation) -> NDArray[np.float64]:
         """The pelvis, frame w."""
@@ -482,7 +528,7 @@ class BodyTracker:
             read_only(state.shape.copy()),
             read_only(state.pose.copy()),
             read_only(state.T_wb.copy()),
-            read_only(state.vertices(self.model)),
+            read_only(self._posed(state).copy()),
             confidence,
         )
 

@@ -147,8 +147,9 @@ def associate_pixels(rendered, depth, person, nearest, intrinsics, matching, pul
     """Every pull of the depth image on the rendered model, written to `pulls`.
 
     depth (H, W) float32 [m]; person (H, W) uint8: 1 person, 0 surely not, 2 unknown; nearest (H, W) int32 of
-    `find_nearest_person`; intrinsics of the grid. Returns how many pulls there are, the model's pixels of which something is known, how many of them agree with the
-    depth, the person's pixels, and how many of them the model covers.
+    `find_nearest_person`; intrinsics of the grid. Returns how many pulls there are, the model's pixels of which
+    something is known, how many of them agree with the depth, the person's pixels, and how many of them the model
+    covers.
     """
     model_depth, model_triangle, faces, vertices = rendered
     kinds, pixels, targets, directions, offsets, sigmas = pulls
