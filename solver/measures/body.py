@@ -63,6 +63,12 @@ class Measurements(Mapping[str, Measurement]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def merged(self, other: Measurements, keys: set[str]) -> Measurements:
+        """These, with those of `keys` taken from `other`."""
+        values = {key: (other if key in keys else self).get(key) for key in DEFINITIONS}
+        found = {key: value for key, value in values.items() if value is not None}
+        return Measurements(found, {key: reason for key, reason in self.missing.items() if key not in found})
+
 
 class _Reading(NamedTuple):
     value: float

@@ -9,6 +9,7 @@ from solver.measures.figure import UP, Figure, Tape, convex_hull, path_length, t
 from solver.measures.trunk import front_and_back
 
 FORWARD = np.array([0.0, -1.0, 0.0])
+BACK_STEP_M = 0.01
 MIDLINE = ("crotch", "navel", "waist_back")
 SIDEWAYS = np.array([1.0, 0.0, 0.0])
 
@@ -34,11 +35,15 @@ def down_back(figure: Figure, waist: Tape) -> NDArray[np.float64]:
     """Way from the seventh neck vertebra along the back to the waist [m], (M, 3); it follows the spine's hollow."""
     start = figure.landmark("c7")
     end = front_and_back(waist, start[0])[1]
-    points = _sagittal(figure, ("trunk", "neck"), start)
-    middle = 0.5 * (start[1] + front_and_back(waist, start[0])[0][1])
-    back = points[(points[:, 1] > middle) & (points[:, 2] > end[2]) & (points[:, 2] < start[2])]
-    back = back[np.argsort(back[:, 2])[::-1]]
-    return np.concatenate([[start], back, [end]])
+    contour = figure.contour(figure.topology.faces_of(("trunk", "neck")), start, SIDEWAYS)
+    levels = np.arange(start[2] - BACK_STEP_M, end[2] + 0.5 * BACK_STEP_M, -BACK_STEP_M)
+    back = [start]
+    for z in levels:
+        across = (contour[:, 0, 2] >= z) != (contour[:, 1, 2] >= z)
+        if across.any():
+            points = _crossings(contour[across], 2, z)
+            back.append(points[np.argmax(points[:, 1])])
+    return np.concatenate([back, [end]])
 
 
 def over_bust(figure: Figure, side: str, waist: Tape, chest: float) -> NDArray[np.float64]:
@@ -82,10 +87,15 @@ def _surface_in_front(figure: Figure, x: float, z: float, otherwise: NDArray) ->
     across = (contour[:, 0, 0] >= x) != (contour[:, 1, 0] >= x)
     if not across.any():
         return otherwise
-    a, b = contour[across, 0], contour[across, 1]
-    t = ((x - a[:, 0]) / (b[:, 0] - a[:, 0]))[:, None]
-    points = (1.0 - t) * a + t * b
+    points = _crossings(contour[across], 0, x)
     return points[np.argmin(points[:, 1])]
+
+
+def _crossings(segments: NDArray, axis: int, value: float) -> NDArray[np.float64]:
+    """Points of `segments` (N, 2, 3) at which coordinate `axis` is `value`, (N, 3)."""
+    a, b = segments[:, 0], segments[:, 1]
+    t = ((value - a[:, axis]) / (b[:, axis] - a[:, axis]))[:, None]
+    return (1.0 - t) * a + t * b
 
 
 __all__ = ["along_arm", "down_back", "over_bust", "over_shoulder", "path_length", "through_crotch"]
