@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -14,6 +16,7 @@ from solver.types import Intrinsics
 MAX_SIDE_PX = 8192
 """Larger pictures are refused: no depth camera makes them, and they would eat the memory."""
 NO_DEPTH = 65535
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def read_color(path: Path, intrinsics: Intrinsics) -> NDArray[np.uint8]:
@@ -45,29 +48,53 @@ def read_depth(path: Path, intrinsics: Intrinsics, depth_scale: float) -> NDArra
 
 def _read(path: Path, flags: int) -> np.ndarray:
     try:
-        encoded = np.fromfile(path, np.uint8)
+        encoded = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the folder") from error
+    # Checked first: decoders print to the terminal, fill up with black, or chew on a false length for seconds.
+    if not is_whole(encoded):
+        raise InputError(f"{path}: the picture is truncated or damaged; copy the folder again")
     try:
-        image = cv2.imdecode(encoded, flags) if encoded.size else None
+        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), flags)
     except cv2.error:
         image = None
     if image is None:
-        raise InputError(f"{path}: not a readable picture; it may be truncated, copy the folder again")
-    if not is_complete(encoded.tobytes()):
-        raise InputError(f"{path}: the picture is truncated; copy the folder again")
-    if max(image.shape[:2]) > MAX_SIDE_PX:
-        raise InputError(f"{path}: {image.shape[1]}x{image.shape[0]} is larger than any depth camera's picture")
+        raise InputError(f"{path}: not a readable picture; copy the folder again")
     return image
 
 
-def is_complete(encoded: bytes) -> bool:
-    """Whether a PNG or JPEG ends as it should. OpenCV decodes half a file and leaves the rest black without a word."""
-    if encoded.startswith(b"\x89PNG"):
-        return b"IEND" in encoded[-64:]
+def is_whole(encoded: bytes) -> bool:
+    """Whether all of a PNG is there and undamaged, a JPEG ends as it should, and neither is larger than allowed."""
+    if encoded.startswith(PNG_SIGNATURE):
+        return _is_whole_png(encoded)
     if encoded.startswith(b"\xff\xd8"):
         return b"\xff\xd9" in encoded[-1024:]
-    return True
+    return len(encoded) > 0
+
+
+def _is_whole_png(encoded: bytes) -> bool:
+    """Walks the chunks (length, type, content, CRC-32) from the header to the end mark."""
+    at = len(PNG_SIGNATURE)
+    while at + 12 <= len(encoded):
+        (length,) = struct.unpack_from(">I", encoded, at)
+        kind = encoded[at + 4 : at + 8]
+        end = at + 8 + length
+        if end + 4 > len(encoded):
+            return False
+        if zlib.crc32(memoryview(encoded)[at + 4 : end]) != struct.unpack_from(">I", encoded, end)[0]:
+            return False
+        if kind == b"IHDR" and max(struct.unpack_from(">II", encoded, at + 8)) > MAX_SIDE_PX:
+            return False
+        if kind == b"IEND":
+            return True
+        at = end + 4
+    return False
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """(width, height). Raises `InputError`."""
+    height, width = _read(path, cv2.IMREAD_UNCHANGED).shape[:2]
+    return width, height
 
 
 def _check_size(path: Path, image: np.ndarray, intrinsics: Intrinsics) -> None:

@@ -8,6 +8,7 @@ in the shadow beside a person, where the landmarker needs to see.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 import time
@@ -46,7 +47,10 @@ PAIRING_TOLERANCE = 0.6
 UNPAIRED_LIMIT = 30
 """After so many misfits in a row the two clocks have nothing to do with each other, and any pair will do."""
 STOP_PATIENCE_S = 5.0
+LEAST_READABLE = 0.9
+"""Share of a recording's frames below which it counts as damaged; a camera drops some colour while it records."""
 RECORD_AGAIN = "record it again, or play it in realsense-viewer to see what it holds"
+_log = logging.getLogger(__name__)
 
 
 class GravityAverage:
@@ -291,9 +295,12 @@ class RealSenseRecording:
         stop_pipeline(self._pipeline)
         if self._delivered == 0:
             raise InputError(f"{self._path}: no frame with depth and colour can be read; {RECORD_AGAIN}")
-        if expected is not None and self._delivered < 0.9 * expected - 2:
-            lost = f"only {self._delivered} of {expected} frames can be read"
+        if expected is None or self._delivered >= expected:
+            return
+        lost = f"only {self._delivered} of {expected} frames can be read"
+        if self._delivered < LEAST_READABLE * expected - 2:
             raise InputError(f"{self._path}: the recording is damaged, {lost}; {RECORD_AGAIN}")
+        _log.warning("%s: %s", self._path, lost)
 
     def _abandon(self) -> None:
         self._state = "closed"

@@ -43,6 +43,7 @@ class RealSenseCamera:
         self._has_color = "color" in profiles
         self._pipeline: Any = sdk.pipeline(self._context)
         profile = self._start(sdk, "accel" in profiles)
+        # Profiles of a device die with it: from here on, only what the pipeline itself holds is asked.
         device = profile.get_device()
         depth_profile = profile.get_stream(sdk.stream.depth).as_video_stream_profile()
         try:
@@ -52,8 +53,9 @@ class RealSenseCamera:
             stop_pipeline(self._pipeline)
             raise DeviceLostError(f"RealSense {self._serial}: {error}") from error
         self._gravity: GravityAverage | None = None
-        if "accel" in profiles:
-            self._gravity = GravityAverage(rotation_between(profiles["accel"], depth_profile))
+        started = {stream.stream_type(): stream for stream in profile.get_streams()}
+        if sdk.stream.accel in started:
+            self._gravity = GravityAverage(rotation_between(started[sdk.stream.accel], depth_profile))
         unit_m, baseline_m = depth_options(device)
         model = device_info(device, sdk.camera_info.name)
         self._sequence = -1

@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from capture.depth_image import picture_size
 from capture.intrinsics_file import FolderCamera, read_matrix_camera, read_numbers, read_open3d_camera
 from solver.errors import InputError
 from solver.types import Intrinsics, read_only
@@ -48,10 +48,10 @@ def read_layout(folder: Path) -> tuple[FolderCamera, list[Entry]]:
     """Camera and frames of a folder in whichever layout. Raises `InputError`."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; check the name")
+    if any((folder / name).is_file() for name in ("rgb.txt", "depth.txt", "associations.txt")):
+        return read_tum_layout(folder)
     if (folder / "color").is_dir() or (folder / "intrinsic.json").is_file():
         return read_open3d_layout(folder)
-    if (folder / "rgb.txt").is_file() or (folder / "associations.txt").is_file() or (folder / "depth.txt").is_file():
-        return read_tum_layout(folder)
     if next(folder.glob("frame-*.depth.png"), None) or (folder / "camera-intrinsics.txt").is_file():
         return read_seven_scenes_layout(folder)
     what = "an empty folder" if next(folder.iterdir(), None) is None else "not an RGB-D folder"
@@ -156,18 +156,6 @@ def tell_unpaired(folder: Path, count: int) -> None:
     """Says in the log what was left out."""
     if count:
         _log.warning("%s: %d pictures have no partner and are left out", folder, count)
-
-
-def picture_size(path: Path) -> tuple[int, int]:
-    """(width, height). Raises `InputError`."""
-    try:
-        encoded = np.fromfile(path, np.uint8)
-        image = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
-    except (OSError, cv2.error):
-        image = None
-    if image is None:
-        raise InputError(f"{path}: not a readable picture; it may be truncated, copy the folder again")
-    return image.shape[1], image.shape[0]
 
 
 def read_pose(path: Path) -> NDArray[np.float64] | None:
