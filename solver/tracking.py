@@ -24,6 +24,9 @@ MAX_PULLS = 12000
 HIDDEN_DEPTH_M = 0.14
 """Joints lie at most so deep below the skin."""
 HIDDEN_TRUST = 0.05
+HIDDEN_HOLD = 20.0
+"""How much more steadily a limb is expected to stay where it is while it is hidden."""
+EVIDENCE_PIXELS = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,9 @@ class BodyTracker:
         self._ranges = joint_ranges(model)
         self._landmarks = landmark_points(model)
         self._soles = _sole_vertices(model)
+        self._face_parts = model.part_labels[model.faces[:, 0]].astype(np.int64)
+        self._joint_parts = _parts_below(model)
+        self._evidence = np.ones(model.joint_count)
         self._matching = PixelMatching(
             gate=0.12,
             surface_sigma=self.settings.surface_sigma_m,
@@ -285,6 +291,7 @@ class BodyTracker:
         for i in range(most):
             raster = self._draw(state)
             if i == 0:
+                self._weigh_evidence(raster)
                 self._region.label(self._T_wc, self._place_of(state), raster.depth)
             alignment = self._pose
             alignment.linearise(state)
@@ -420,14 +427,20 @@ class BodyTracker:
         """Reprojection of landmarks; those that `model_depth`, the model's own picture, hides count for little."""
         predicted, sigma, depths = self._project_landmarks(alignment)
         off = np.linalg.norm(pixels - predicted, axis=1)
-        weights = robust_weights(off, 3.0 * sigma, "geman_mcclure") * self.settings.landmark_weight
+        weights = robust_weights(off, 2.0 * sigma, "huber") * self.settings.landmark_weight
         weights *= self._trusted(alignment, visibility, pixels) / np.square(sigma)
         if model_depth is not None:
-            weights[self._hidden(predicted, depths, model_depth)] *= HIDDEN_TRUST
+            weights[self._hidden(pixels, depths, model_depth)] *= HIDDEN_TRUST
         alignment.add_reprojection(self._landmarks.points, pixels, weights, self._intrinsics, self._T_cw)
 
+    def _weigh_evidence(self, raster: Raster) -> None:
+        """How much of what each joint moves is drawn: 0 nothing .. 1 a good deal. Hidden limbs keep still."""
+        triangles = raster.triangle[raster.triangle >= 0]
+        seen = np.bincount(self._face_parts[triangles], minlength=len(self.model.part_names))
+        self._evidence = np.clip(self._joint_parts @ seen / EVIDENCE_PIXELS, 0.0, 1.0)
+
     def _hidden(self, pixels: NDArray, depths: NDArray, model_depth: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Which points (L,) lie behind more of the body than their own flesh."""
+        """Which landmarks (L,), at `depths` by the model, are seen where another part of it is in front of them."""
         grid = self._grid
         u = np.clip(pixels[:, 0] * grid.width / self._intrinsics.width, 0, grid.width - 1).astype(int)
         v = np.clip(pixels[:, 1] * grid.height / self._intrinsics.height, 0, grid.height - 1).astype(int)
@@ -472,7 +485,8 @@ class BodyTracker:
 
     def _add_temporal_prior(self, alignment: BodyAlignment, predicted: Articulation, elapsed: float) -> None:
         slack = max(1.0, elapsed * 20.0)
-        alignment.add_pose_prior(predicted.pose, 1.0 / (self.settings.joint_spread * slack) ** 2)
+        precision = (1.0 + HIDDEN_HOLD * (1.0 - self._evidence))[:, None]
+        alignment.add_pose_prior(predicted.pose, precision / (self.settings.joint_spread * slack) ** 2)
         turn, shift = self.settings.root_spread
         alignment.add_root_prior(predicted.T_wb, 1.0 / (turn * slack) ** 2, 1.0 / (shift * slack) ** 2)
 
@@ -538,6 +552,17 @@ HIPS_AND_SHOULDERS = ("thigh_l", "thigh_r", "upperarm_l", "upperarm_r")
 
 def _still(model: BodyModel) -> _Motion:
     return _Motion(np.zeros(3), np.zeros(3), np.zeros((model.joint_count, 3)))
+
+
+def _parts_below(model: BodyModel) -> NDArray[np.float64]:
+    """Whether a joint (or one below it) moves most of a part, (J, parts)."""
+    owners = np.zeros((model.joint_count, len(model.part_names)))
+    leading = model.skin_joints[np.arange(model.vertex_count), np.argmax(model.skin_weights, axis=1)]
+    for part in range(len(model.part_names)):
+        owners[np.bincount(leading[model.part_labels == part]).argmax(), part] = 1.0
+    for j in range(model.joint_count - 1, 0, -1):
+        owners[model.joint_parents[j]] += owners[j]
+    return (owners > 0.0).astype(np.float64)
 
 
 def _sole_vertices(model: BodyModel, per_foot: int = 12) -> NDArray[np.int32]:
