@@ -22,7 +22,7 @@ from solver.pattern.triangulate import PatternMesh
 
 @dataclass(frozen=True)
 class SewnMesh:
-    """A garment as particles (P) and, for drawing, the panels' own vertices (N >= P): a seam's particle is drawn twice."""
+    """A garment as particles (P) and, for drawing, the panels' own vertices (N >= P): two or more at a seam."""
 
     particle_count: int
     uv: NDArray[np.float32]

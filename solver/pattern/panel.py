@@ -7,7 +7,7 @@ metres. Its outline runs counter-clockwise. These coordinates are the garment's 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -134,6 +134,8 @@ class Panel:
     edges: tuple[Edge, ...]
     layers: int = 1
     """How many layers of cloth it is made of (a folded rib is 2)."""
+    place: str = ""
+    """Where on the body it is worn: trunk_front, trunk_back, arm_l, arm_r or neck."""
 
     def edge(self, name: str) -> Edge:
         """The edge called `name`; raises `InputError` where there is none."""
@@ -279,4 +281,4 @@ def mirrored(panel: Panel, name: str, rename: Mapping[str, str] | None = None) -
                 curve.end * (-1.0, 1.0), curve.start * (-1.0, 1.0), curve.radius, curve.large, curve.clockwise
             )
         edges.append(Edge(rename.get(edge.name, edge.name), flipped, edge.hem_m))
-    return Panel(name, tuple(edges), panel.layers)
+    return replace(panel, name=name, edges=tuple(edges))

@@ -70,7 +70,7 @@ def draft_tshirt(measures_mm: Mapping[str, float], options: Mapping[str, float] 
     chosen = resolve_options(NAME, OPTIONS, options or {})
     block = _block(body, chosen)
     front = _trunk("front", block, block.neck_front, scoop=0.012)
-    back = mirrored(_trunk("back", block, block.neck_back, scoop=0.0), "back")
+    back = replace(mirrored(_trunk("back", block, block.neck_back, scoop=0.0), "back"), place="trunk_back")
     wrist = body["upper_arm_girth"] * 0.55 + 0.05
     sleeve = _sleeve(
         front.edge("armhole_l").length,
@@ -80,7 +80,8 @@ def draft_tshirt(measures_mm: Mapping[str, float], options: Mapping[str, float] 
         (block.biceps - wrist) / body["arm_length"],
     )
     neckline = sum(panel.edge(f"neck_{side}").length for panel in (front, back) for side in "lr")
-    panels = (front, back, sleeve, mirrored(sleeve, "sleeve_r"), _rib(neckline * (1.0 + RIB_STRETCH)))
+    sleeve_r = replace(mirrored(sleeve, "sleeve_r"), place="arm_r")
+    panels = (front, back, sleeve, sleeve_r, _rib(neckline * (1.0 + RIB_STRETCH)))
     return Pattern(NAME, panels, _stitches())
 
 
@@ -163,7 +164,7 @@ def _trunk(name: str, block: _Block, neck_y: float, scoop: float) -> Panel:
     left = [side, _armhole(tip, underarm, tip - neck, scoop), line("shoulder_l", tip, neck), half_neck]
     bottom = line("hem", hem * (-1.0, 1.0), hem, HEM_WIDTH)
     right = mirrored(Panel(name, tuple(left)), name, {edge.name: edge.name[:-1] + "r" for edge in left})
-    return Panel(name, (bottom, *left, *right.edges))
+    return Panel(name, (bottom, *left, *right.edges), place="trunk_front")
 
 
 def _sleeve(armhole_front: float, armhole_back: float, biceps: float, length: float, taper: float) -> Panel:
@@ -201,6 +202,7 @@ def _sleeve(armhole_front: float, armhole_back: float, biceps: float, length: fl
             cap_front,
             line("underarm_front", (-front, 0.0), cuff.start),
         ),
+        place="arm_l",
     )
 
 
@@ -216,6 +218,7 @@ def _rib(length: float) -> Panel:
             line("start", (left, RIB_WIDTH), (left, 0.0)),
         ),
         layers=2,
+        place="neck",
     )
 
 

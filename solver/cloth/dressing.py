@@ -1,0 +1,178 @@
+"""Dressing: a pattern is cut, sewn, put round a body, draped until it rests, and then follows the body."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solver.body import BodyModel
+from solver.cloth.arrangement import arrange
+from solver.cloth.body_surface import ContactBody
+from solver.cloth.fabric import Fabric
+from solver.cloth.sewing import SewnMesh, sew
+from solver.cloth.simulation import ClothSimulation
+from solver.errors import InputError
+from solver.normals import NormalField
+from solver.pattern.panel import Pattern
+from solver.pattern.triangulate import triangulate
+
+FRAME_S = 1.0 / 60.0
+EDGE_LENGTH_M = 0.012
+JUMP_M = 0.06
+"""A body that moves further than this in one frame, apart from its trunk's rigid motion, is taken there in steps."""
+JUMP_STEP_M = 0.01
+JUMP_STEPS_MAX = 60
+TURN_MAX = np.deg2rad(20.0)
+TRAVEL_MAX_M = 0.12
+"""A trunk that turns or travels further in one frame was not moving: it was put elsewhere, and its cloth with it."""
+
+
+class DrapeStage(NamedTuple):
+    """A stretch of the first drape."""
+
+    frames: int
+    gravity: float
+    damping: float
+    friction: float
+
+
+DRAPE = (
+    DrapeStage(40, 0.0, 20.0, 0.0),  # panels contract round the body
+    DrapeStage(45, 9.81, 5.0, 0.1),  # the garment sinks onto the shoulders
+    DrapeStage(45, 9.81, 4.0, 0.4),  # and comes to rest
+)
+
+
+class Garment:
+    """A garment on a body: its mesh, and the simulation that moves it. Frame b of the body that it was put on, until
+    `follow` takes it elsewhere."""
+
+    def __init__(self, pattern: Pattern, simulation: ClothSimulation, body_vertices: NDArray[np.float32]) -> None:
+        """Takes over a settled `simulation` round the body `body_vertices` (V, 3) [m]."""
+        self.pattern = pattern
+        self.simulation = simulation
+        self.mesh: SewnMesh = simulation.mesh
+        self._home_body = np.array(body_vertices, np.float32)
+        self._home = simulation.positions.copy()
+        self._normal_field = NormalField(self.mesh.triangles, self.mesh.particle_count)
+        self._positions = np.zeros((self.mesh.particle_count, 3), np.float32)
+        self._normals = np.zeros_like(self._positions)
+
+    @property
+    def vertices(self) -> NDArray[np.float32]:
+        """Where the vertices of `mesh` are [m], shape (N, 3)."""
+        return self.simulation.positions[self.mesh.particles]
+
+    @property
+    def normals(self) -> NDArray[np.float32]:
+        """Unit normals of the vertices of `mesh`, smooth across seams, shape (N, 3)."""
+        self._positions[:] = self.simulation.positions
+        return self._normal_field(self._positions, out=self._normals)[self.mesh.particles]
+
+    def follow(self, body_vertices: NDArray[np.float32], dt: float = FRAME_S) -> NDArray[np.float32]:
+        """The body is at `body_vertices` (V, 3) [m] `dt` [s] later; returns the garment's vertices, shape (N, 3).
+
+        After a jump (the first tracked pose, a teleport) the garment is carried along rigidly with the trunk and the
+        rest of the way is simulated in small steps before this returns.
+        """
+        body = self._contact_body
+        target = np.asarray(body_vertices, np.float32)
+        rotation, shift = _rigid_motion(body.vertices[body.trunk], target[body.vertex_ids[body.trunk]])
+        turn = np.arccos(np.clip((np.trace(rotation) - 1.0) / 2.0, -1.0, 1.0))
+        centre = body.vertices[body.trunk].mean(axis=0)
+        if turn > TURN_MAX or np.linalg.norm(rotation @ centre + shift - centre) > TRAVEL_MAX_M:
+            self._carry(rotation, shift)
+        way = np.linalg.norm(target[body.vertex_ids] - body.vertices, axis=1).max()
+        if way <= JUMP_M:
+            self.simulation.step(target, dt)
+        else:
+            start = target.copy()
+            start[body.vertex_ids] = body.vertices
+            steps = min(int(np.ceil(way / JUMP_STEP_M)), JUMP_STEPS_MAX)
+            for share in np.linspace(0.0, 1.0, steps + 1)[1:]:
+                self.simulation.step(start + np.float32(share) * (target - start), FRAME_S)
+        if not np.isfinite(self.simulation.positions).all():
+            self.reset()
+            return self.follow(body_vertices, dt)
+        return self.vertices
+
+    def reset(self) -> None:
+        """Back to the body in the canonical pose, as first draped."""
+        self._contact_body.place(self._home_body)
+        self.simulation.set_positions(self._home)
+
+    @property
+    def _contact_body(self) -> ContactBody:
+        body = self.simulation.body
+        assert body is not None
+        return body
+
+    def _carry(self, rotation: NDArray, shift: NDArray) -> None:
+        """Move garment and body rigidly: p -> rotation p + shift."""
+        simulation, body = self.simulation, self._contact_body
+        whole = np.zeros_like(self._home_body)
+        whole[body.vertex_ids] = body.vertices @ rotation.T + shift
+        body.place(whole)
+        velocities = simulation.state.velocities @ rotation.T
+        simulation.set_positions(simulation.positions @ rotation.T + shift, velocities, seed=False)
+
+
+def dress(
+    pattern: Pattern,
+    model: BodyModel,
+    body_vertices: NDArray[np.float32],
+    fabric: Fabric,
+    *,
+    edge_length_m: float = EDGE_LENGTH_M,
+    on_progress: Callable[[float], None] | None = None,
+) -> Garment:
+    """Cut, sew and drape `pattern` in `fabric` on a body of `model` in the canonical A-pose.
+
+    body_vertices (V, 3) [m], frame b. `on_progress` is told the share that is done. Raises `InputError` where the
+    pattern is unsound or does not go round this body.
+    """
+    pattern.check()
+    pattern_mesh = triangulate(pattern, edge_length_m)
+    mesh = sew(pattern_mesh)
+    start = arrange(pattern_mesh, mesh, model, body_vertices)
+    body = ContactBody.of_model(model, np.asarray(body_vertices, np.float32))
+    simulation = ClothSimulation(mesh, fabric, start, body, on_arms=_on_arms(pattern, mesh))
+    total = sum(stage.frames for stage in DRAPE)
+    done = 0
+    working = simulation.settings
+    for stage in DRAPE:
+        simulation.settings = replace(
+            working, gravity=stage.gravity, damping=stage.damping, friction=stage.friction * fabric.friction / 0.4
+        )
+        for _ in range(stage.frames):
+            simulation.step()
+            done += 1
+            if on_progress is not None:
+                on_progress(done / total)
+    simulation.settings = working
+    if not np.isfinite(simulation.positions).all():
+        raise InputError(f"{pattern.name}: the garment does not go round this body; give it more ease")
+    return Garment(pattern, simulation, body_vertices)
+
+
+def _on_arms(pattern: Pattern, mesh: SewnMesh) -> NDArray[np.bool_]:
+    """Which particles lie on sleeves only; the armhole seam counts as the trunk's."""
+    sleeve = np.array([panel.place.startswith("arm") for panel in pattern.panels])[mesh.panels]
+    on_arms = np.zeros(mesh.particle_count, bool)
+    on_arms[mesh.particles[sleeve]] = True
+    on_arms[mesh.particles[~sleeve]] = False
+    return on_arms
+
+
+def _rigid_motion(before: NDArray, after: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rotation (3, 3) and shift (3,) that best take points `before` (n, 3) to `after` (Kabsch 1976)."""
+    a, b = np.asarray(before, np.float64), np.asarray(after, np.float64)
+    centre_a, centre_b = a.mean(axis=0), b.mean(axis=0)
+    u, _, vt = np.linalg.svd((a - centre_a).T @ (b - centre_b))
+    sign = np.sign(np.linalg.det(vt.T @ u.T))
+    rotation = vt.T @ np.diag([1.0, 1.0, sign]) @ u.T
+    return rotation, centre_b - rotation @ centre_a

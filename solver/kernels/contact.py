@@ -1,0 +1,211 @@
+"""Contact of cloth particles with an animated, triangulated body.
+
+Every particle keeps a triangle for each group of body parts (the trunk; the arms) and walks from there to the one below
+it, substep by substep, never leaving the group: a sleeve cannot jump from the arm to the trunk, nor the trunk's cloth
+into an armpit. The surface between the vertices is rounded by Phong tessellation (Boubekeur & Alexa 2008), so that a
+coarse body does not show its facets through the cloth.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+FAST = {"contract", "arcp", "nsz", "reassoc"}
+WALK_STEPS = 8
+PHONG = np.float32(0.75)
+RIM_REACH = np.float32(0.008)
+"""How far sideways beyond the rim of a group its triangles still hold cloth off [m]."""
+
+
+class BodySurface(NamedTuple):
+    """The part of the body that cloth can touch, at one moment (B vertices, G triangles)."""
+
+    faces: NDArray[np.int32]
+    """Vertices of each triangle, shape (G, 3)."""
+    neighbors: NDArray[np.int32]
+    """The triangle across the edge opposite each corner, -1 at the rim of a group, shape (G, 3)."""
+    vertices: NDArray[np.float32]
+    """Now [m], shape (B, 3)."""
+    previous: NDArray[np.float32]
+    """At the last look at contacts [m], shape (B, 3)."""
+    normals: NDArray[np.float32]
+    """Outward vertex normals, any length, shape (B, 3)."""
+
+
+class ContactSettings(NamedTuple):
+    """How cloth touches the body."""
+
+    friction: float
+    """Coulomb's coefficient."""
+    gain: float
+    """Most depth [m] that a substep's push turns into velocity; the rest is undone without any."""
+    interval: int
+    """Substeps from one look at contacts to the next."""
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+def walk_to_triangle(x0, x1, x2, start, surface):
+    """The triangle over which point x lies: (triangle, b1, b2, is_open), with barycentric weights clamped to it;
+    `is_open` where the way to it leads over the rim of the group."""
+    faces, neighbors, vertices = surface.faces, surface.neighbors, surface.vertices
+    face = start
+    before = np.int32(-1)
+    b0 = b1 = b2 = np.float32(0.0)
+    is_open = False
+    for _ in range(WALK_STEPS):
+        a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+        a0, a1, a2 = vertices[a, 0], vertices[a, 1], vertices[a, 2]
+        e0, e1, e2 = vertices[b, 0] - a0, vertices[b, 1] - a1, vertices[b, 2] - a2
+        f0, f1, f2 = vertices[c, 0] - a0, vertices[c, 1] - a1, vertices[c, 2] - a2
+        d0, d1, d2 = x0 - a0, x1 - a1, x2 - a2
+        ee = e0 * e0 + e1 * e1 + e2 * e2
+        ef = e0 * f0 + e1 * f1 + e2 * f2
+        ff = f0 * f0 + f1 * f1 + f2 * f2
+        de = d0 * e0 + d1 * e1 + d2 * e2
+        df = d0 * f0 + d1 * f1 + d2 * f2
+        determinant = ee * ff - ef * ef
+        if determinant <= np.float32(1e-20):
+            is_open = True
+            break
+        inverse = np.float32(1.0) / determinant
+        b1 = (ff * de - ef * df) * inverse
+        b2 = (ee * df - ef * de) * inverse
+        b0 = np.float32(1.0) - b1 - b2
+        corner = 0
+        least = b0
+        if b1 < least:
+            corner, least = 1, b1
+        if b2 < least:
+            corner, least = 2, b2
+        if least >= 0.0:
+            break
+        following = neighbors[face, corner]
+        if following < 0:
+            is_open = True
+            break
+        if following == before:  # a ridge: the nearest point lies on the common edge
+            break
+        before = face
+        face = following
+    b1 = min(max(b1, np.float32(0.0)), np.float32(1.0))
+    b2 = min(max(b2, np.float32(0.0)), np.float32(1.0))
+    total = max(b0, np.float32(0.0)) + b1 + b2
+    return face, b1 / total, b2 / total, is_open
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+def surface_point(x0, x1, x2, face, b1, b2, surface):
+    """(gap, nearest point, unit normal) at barycentric weights of a triangle: `gap` [m] is x's height above the rounded
+    surface along the interpolated normal, the point lies on the flat triangle."""
+    faces, vertices, normals = surface.faces, surface.vertices, surface.normals
+    a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+    b0 = np.float32(1.0) - b1 - b2
+    q0 = b0 * vertices[a, 0] + b1 * vertices[b, 0] + b2 * vertices[c, 0]
+    q1 = b0 * vertices[a, 1] + b1 * vertices[b, 1] + b2 * vertices[c, 1]
+    q2 = b0 * vertices[a, 2] + b1 * vertices[b, 2] + b2 * vertices[c, 2]
+    n0 = b0 * normals[a, 0] + b1 * normals[b, 0] + b2 * normals[c, 0]
+    n1 = b0 * normals[a, 1] + b1 * normals[b, 1] + b2 * normals[c, 1]
+    n2 = b0 * normals[a, 2] + b1 * normals[b, 2] + b2 * normals[c, 2]
+    inverse = np.float32(1.0) / np.sqrt(max(n0 * n0 + n1 * n1 + n2 * n2, np.float32(1e-20)))
+    n0 *= inverse
+    n1 *= inverse
+    n2 *= inverse
+    gap = (x0 - q0) * n0 + (x1 - q1) * n1 + (x2 - q2) * n2
+    return gap, q0, q1, q2, n0, n1, n2
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+def phong_bulge(q0, q1, q2, n0, n1, n2, face, b1, b2, surface):
+    """How far the rounded surface stands out from the flat triangle at point q, along its normal [m], never inwards."""
+    faces, vertices, normals = surface.faces, surface.vertices, surface.normals
+    bulge = np.float32(0.0)
+    for corner in range(3):
+        weight = b1 if corner == 1 else (b2 if corner == 2 else np.float32(1.0) - b1 - b2)
+        v = faces[face, corner]
+        m0, m1, m2 = normals[v, 0], normals[v, 1], normals[v, 2]
+        height = (q0 - vertices[v, 0]) * m0 + (q1 - vertices[v, 1]) * m1 + (q2 - vertices[v, 2]) * m2
+        bulge -= weight * height * (m0 * n0 + m1 * n1 + m2 * n2)
+    return max(PHONG * bulge, np.float32(0.0))
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+def touch_body(i, start, thickness, settings, surface, touched, previous, positions):
+    """Move particle i out of the body and let friction hold it: (triangle below it, distance to that triangle [m])."""
+    x0, x1, x2 = positions[i, 0], positions[i, 1], positions[i, 2]
+    face, b1, b2, is_open = walk_to_triangle(x0, x1, x2, start, surface)
+    gap, q0, q1, q2, n0, n1, n2 = surface_point(x0, x1, x2, face, b1, b2, surface)
+    squared = (x0 - q0) ** 2 + (x1 - q1) ** 2 + (x2 - q2) ** 2
+    distance = np.sqrt(squared)
+    if gap > thickness + np.float32(0.01) or (is_open and squared - gap * gap > RIM_REACH * RIM_REACH):
+        return face, distance
+    depth = thickness + phong_bulge(q0, q1, q2, n0, n1, n2, face, b1, b2, surface) - gap
+    if depth <= 0.0:
+        return face, distance
+    # The way of the particle since the last look, relative to the point of the body below it.
+    faces, before = surface.faces, surface.previous
+    a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+    b0 = np.float32(1.0) - b1 - b2
+    t0 = x0 - touched[i, 0] - q0 + b0 * before[a, 0] + b1 * before[b, 0] + b2 * before[c, 0]
+    t1 = x1 - touched[i, 1] - q1 + b0 * before[a, 1] + b1 * before[b, 1] + b2 * before[c, 1]
+    t2 = x2 - touched[i, 2] - q2 + b0 * before[a, 2] + b1 * before[b, 2] + b2 * before[c, 2]
+    along = t0 * n0 + t1 * n1 + t2 * n2
+    t0 -= along * n0
+    t1 -= along * n1
+    t2 -= along * n2
+    slip = np.sqrt(t0 * t0 + t1 * t1 + t2 * t2)
+    hold = np.float32(1.0)
+    if slip > settings.friction * depth:
+        hold = settings.friction * depth / slip
+    x0 += depth * n0 - hold * t0
+    x1 += depth * n1 - hold * t1
+    x2 += depth * n2 - hold * t2
+    # The velocity that is left is the mean one since the last look, less what merely undid a deep overlap.
+    share = np.float32(1.0) / settings.interval
+    excess = max(depth - settings.gain, np.float32(0.0))
+    previous[i, 0] = x0 - share * (x0 - touched[i, 0] - excess * n0)
+    previous[i, 1] = x1 - share * (x1 - touched[i, 1] - excess * n1)
+    previous[i, 2] = x2 - share * (x2 - touched[i, 2] - excess * n2)
+    positions[i, 0] = x0
+    positions[i, 1] = x1
+    positions[i, 2] = x2
+    return face, distance
+
+
+@njit(nogil=True, cache=True, error_model="numpy", parallel=True, fastmath=FAST)
+def resolve_contacts(surface, thickness, settings, reach, tracks, waits, touched, previous, positions):
+    """Contact of all particles with both groups of the body, the particle's own group last, so that it wins.
+
+    thickness (P, 2) [m] above the surface of each group; reach [m] is how far a particle can come nearer to the body
+    from one look to the next: one that is further away waits. tracks (P, 2): triangle under each particle in each group,
+    or -1, column 1 being the particle's own group; waits (P, 2): looks to leave out; touched (P, 3): positions at the
+    last look; previous (P, 3): positions at the start of the substep; positions (P, 4).
+    """
+    for i in prange(positions.shape[0]):
+        if positions[i, 3] > 0.0:
+            for group in range(2):
+                if tracks[i, group] < 0:
+                    continue
+                if waits[i, group] > 0:
+                    waits[i, group] -= 1
+                    continue
+                face, distance = touch_body(
+                    i, tracks[i, group], thickness[i, group], settings, surface, touched, previous, positions
+                )
+                tracks[i, group] = face
+                waits[i, group] = min(10, np.int32(max(distance - np.float32(0.015), np.float32(0.0)) / reach))
+        for axis in range(3):
+            touched[i, axis] = positions[i, axis]
+
+
+@njit(nogil=True, cache=True, error_model="numpy", parallel=True, fastmath=FAST)
+def blend_body(start, end, start_normals, end_normals, fraction, vertices, previous, normals):
+    """The body between two frames: previous = vertices before; vertices and normals (B, 3) at `fraction` of the way."""
+    for v in prange(start.shape[0]):
+        for axis in range(3):
+            previous[v, axis] = vertices[v, axis]
+            vertices[v, axis] = start[v, axis] + fraction * (end[v, axis] - start[v, axis])
+            normals[v, axis] = start_normals[v, axis] + fraction * (end_normals[v, axis] - start_normals[v, axis])
