@@ -15,6 +15,9 @@ SWING_SHARE = 0.82
 """Share of a step's duration that the stepping foot is in the air; for the rest both feet are on the floor."""
 LEAST_SWING_S = 0.25
 LEAST_STANCE_S = 0.05
+LEAST_REST_S = 0.6
+LEAN_AHEAD_S = 0.15
+"""The body begins to lean over the other foot this long before one leaves the floor."""
 
 
 class Place(NamedTuple):
@@ -90,19 +93,21 @@ class Route:
             raise ValueError("walks overlap")
         self._walks = walks
         self._swings: tuple[list[_Swing], list[_Swing]] = ([], [])
+        landed, last_foot = -np.inf, 0
         for walk in walks:
             count = max(2, round((walk.end - walk.begin) / walk.step_s))
             step = (walk.end - walk.begin) / count
-            # The foot on the side one goes or turns to leaves first.
-            leads_left = walk.goal.yaw > walk.start.yaw or (
-                walk.goal.yaw == walk.start.yaw and walk.goal.x > walk.start.x
-            )
+            # The foot on the side one goes or turns to leaves first, but not the one that has just landed.
+            to_left = walk.goal.yaw > walk.start.yaw or (walk.goal.yaw == walk.start.yaw and walk.goal.x > walk.start.x)
+            first = 0 if to_left else 1
+            if walk.begin < landed + LEAST_REST_S:
+                first = 1 - last_foot
             for k in range(count + 1):
-                foot = (k + (0 if leads_left else 1)) % 2
-                earlier = self._swings[foot][-1].land + LEAST_STANCE_S if self._swings[foot] else -np.inf
-                lift = max(walk.begin + (k - 0.25) * step, walk.begin, earlier)
+                last_foot = (first + k) % 2
+                lift = max(walk.begin + (k - 0.25) * step, walk.begin, landed + LEAST_STANCE_S)
                 land = max(walk.begin + (k - 0.25 + SWING_SHARE) * step, lift + LEAST_SWING_S)
-                self._swings[foot].append(_Swing(lift, land, walk))
+                self._swings[last_foot].append(_Swing(lift, land, walk))
+                landed = land
 
     def place(self, t: float) -> Place:
         """Where the person is."""
@@ -144,12 +149,15 @@ class Route:
             roll -= 0.35 * ended.walk.roll_rad * self._pace(ended) * float(fall)
         return FootPlace(stood[0], stood[1], stood[2], 0.0, float(roll))
 
-    def load(self, side: int, t: float) -> float:
-        """Share of the weight that the foot would take by itself, 0 in the air to 1 on the floor, C1."""
-        load = 1.0
-        for swing in self._swings[side]:
-            load *= float(smoothstep((swing.lift - t) / 0.25) + smoothstep((t - swing.land) / 0.25))
-        return load
+    def lean(self, t: float) -> float:
+        """Over which foot the body leans: -1 wholly over the left, 1 wholly over the right, C1."""
+        lean = 0.0
+        for side, swings in enumerate(self._swings):
+            for swing in swings:
+                half = 0.5 * (swing.land - swing.lift)
+                away = abs(t - swing.lift - half) / (half + LEAN_AHEAD_S)
+                lean += (1.0 - 2.0 * side) * float(smoothstep(1.0 - away))
+        return lean
 
     def _pace(self, swing: _Swing) -> float:
         """0 .. 1: how brisk the walk is while this foot moves; slow steps do not roll the foot."""

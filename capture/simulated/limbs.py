@@ -14,7 +14,6 @@ from solver.body import BodyModel, RestBody
 
 REACH = 0.998
 """A leg is straight at most to this share of its length: the knee's angle would have no derivative at 1."""
-PELVIS_SOFTNESS_M = 1.0 / 300.0
 SIDES = ("l", "r")
 
 
@@ -42,8 +41,6 @@ class Stance:
     """Of frame b in the world."""
     pelvis_shift: NDArray[np.float64]
     """Horizontal displacement of the pelvis, shape (2,), frame w."""
-    pelvis_drop: float
-    """Knees bent so that the pelvis comes down by this much."""
     pelvis: NDArray[np.float64]
     """Rotation vector, shape (3,)."""
     spine: NDArray[np.float64]
@@ -78,48 +75,53 @@ class Skeleton:
     def _bone(self, upper: str, lower: str) -> float:
         return float(np.linalg.norm(self._joints[self._at[lower]] - self._joints[self._at[upper]]))
 
-    def solve(self, stance: Stance) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Pose (J, 3) and T_wb (4, 4) of the stance. Feet on the floor stay exactly where they are put."""
+    def highest_pelvis(self, stance: Stance) -> float:
+        """How far the pelvis can be above its rest height [m] with both feet where they are put."""
+        pelvis = _matrix(stance.pelvis)
+        limits = []
+        for side, foot in zip(SIDES, stance.feet, strict=True):
+            hip, ankle, _ = self._leg_ends(stance, pelvis, side, foot)
+            length = self._bone(f"thigh_{side}", f"calf_{side}") + self._bone(f"calf_{side}", f"foot_{side}")
+            flat = np.sum((hip - ankle)[:2] ** 2)
+            limits.append(ankle[2] + np.sqrt(max((REACH * length) ** 2 - flat, 0.25 * length**2)) - hip[2])
+        return float(min(limits))
+
+    def solve(self, stance: Stance, pelvis_rise: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Pose (J, 3) and T_wb (4, 4), with the pelvis `pelvis_rise` [m] above its rest height.
+
+        Feet stay exactly where they are put as long as that is no more than `highest_pelvis`.
+        """
         pose = np.zeros((self._model.joint_count, 3))
-        yaw = _about_z(stance.yaw)
         pelvis = _matrix(stance.pelvis)
         pose[self._at["pelvis"]] = stance.pelvis
-        chest = pelvis
         for name, share in (("spine_01", 0.3), ("spine_02", 0.35), ("spine_03", 0.35)):
             pose[self._at[name]] = share * stance.spine
-            chest = chest @ _matrix(share * stance.spine)
         for name, share in (("neck_01", 0.45), ("head", 0.55)):
             pose[self._at[name]] = share * stance.head
         for i, side in enumerate(SIDES):
             self._place_arm(pose, side, stance.upper_arms[i], stance.lower_arms[i])
 
-        # The legs: everything in frame b turned upright, its origin below the unshifted pelvis.
-        root = self._joints[self._at["pelvis"]]
-        shift = yaw.T @ np.array([*stance.pelvis_shift, 0.0])
-        hips, ankles, foot_turns, lowest = {}, {}, {}, []
         for side, foot in zip(SIDES, stance.feet, strict=True):
-            hips[side] = root + pelvis @ (self._joints[self._at[f"thigh_{side}"]] - root) + shift
-            ankle, turn = self._place_foot(side, foot)
-            ankles[side] = yaw.T @ (ankle - np.array([stance.x, stance.y, 0.0]))
-            foot_turns[side] = yaw.T @ turn
-            length = self._bone(f"thigh_{side}", f"calf_{side}") + self._bone(f"calf_{side}", f"foot_{side}")
-            flat = np.sum((hips[side] - ankles[side])[:2] ** 2)
-            reach = np.sqrt(max((REACH * length) ** 2 - flat, 0.25 * length**2))
-            lowest.append(ankles[side][2] + reach - hips[side][2])
-        low = np.asarray(lowest)
-        rise = low.min() - PELVIS_SOFTNESS_M * np.log(np.exp(-(low - low.min()) / PELVIS_SOFTNESS_M).sum())
-        rise -= stance.pelvis_drop
-        for side in SIDES:
-            hip = hips[side] + np.array([0.0, 0.0, rise])
-            self._place_leg(pose, side, pelvis, hip, ankles[side], foot_turns[side])
-        for side, foot in zip(SIDES, stance.feet, strict=True):
+            hip, ankle, turn = self._leg_ends(stance, pelvis, side, foot)
+            hip[2] += pelvis_rise
+            self._place_leg(pose, side, pelvis, hip, ankle, turn)
             pose[self._at[f"ball_{side}"], 0] = -foot.pitch * _eased_sign(foot.pitch)
-
         T_wb = np.eye(4)
-        T_wb[:3, :3] = yaw
-        T_wb[:3, 3] = stance.x, stance.y, rise
+        T_wb[:3, :3] = _about_z(stance.yaw)
+        T_wb[:3, 3] = stance.x, stance.y, pelvis_rise
         T_wb[:2, 3] += stance.pelvis_shift
         return pose, T_wb
+
+    def _leg_ends(
+        self, stance: Stance, pelvis: NDArray, side: str, foot: FootPlace
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """Hip (pelvis at rest height), ankle and the foot's rotation, in axes that turn with the body, below it."""
+        yaw = _about_z(stance.yaw)
+        root, hip = self._joints[self._at["pelvis"]], self._joints[self._at[f"thigh_{side}"]]
+        ankle, turn = self._place_foot(side, foot)
+        shift = np.array([*stance.pelvis_shift, 0.0])
+        place = np.array([stance.x, stance.y, 0.0])
+        return root + pelvis @ (hip - root) + yaw.T @ shift, yaw.T @ (ankle - place), yaw.T @ turn
 
     def _place_arm(self, pose: NDArray, side: str, upper: NDArray, lower: NDArray) -> None:
         a, b, c = (self._joints[self._at[f"{name}_{side}"]] for name in ("upperarm", "lowerarm", "hand"))

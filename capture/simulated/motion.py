@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
+from scipy.ndimage import correlate1d, minimum_filter1d
 
 from capture.simulated.gait import Place, Route, Walk
 from capture.simulated.limbs import Skeleton, Stance
@@ -118,6 +120,7 @@ class Motion:
         self._breath_phase = rng.uniform(0.0, 2.0 * np.pi)
         self._droop = rng.uniform(0.02, 0.09)
         self._elbow = rng.uniform(0.03, 0.14)
+        self._pelvis_rise = self._smooth_pelvis()
 
     @property
     def duration_s(self) -> float:
@@ -131,6 +134,24 @@ class Motion:
 
     def at(self, t: float) -> Moment:
         """The body at time `t` [s] of the visit."""
+        stance, drop = self._stance(t)
+        pose, T_wb = self._skeleton.solve(stance, float(self._pelvis_rise(t)) - drop)
+        breath = 0.5 - 0.5 * np.cos(2.0 * np.pi * BREATHS_PER_SECOND * t + self._breath_phase)
+        return Moment(pose, T_wb, float(breath))
+
+    def _smooth_pelvis(self) -> CubicSpline:
+        """How high the pelvis is over the visit: as high as the legs reach, never higher, without jerks."""
+        rate, reach = 60.0, 6
+        times = np.arange(-reach, int(self.duration_s * rate) + 2 + reach) / rate
+        limit = np.array([self._skeleton.highest_pelvis(self._stance(t)[0]) for t in times])
+        # The lowest within a time, averaged over as long a time, is nowhere above what it came from.
+        window = 2 * reach + 1
+        lowest = minimum_filter1d(limit, window, mode="nearest")
+        weights = np.hanning(window + 2)[1:-1]
+        return CubicSpline(times, correlate1d(lowest, weights / weights.sum(), mode="nearest"))
+
+    def _stance(self, t: float) -> tuple[Stance, float]:
+        """The figure at a time, and how far the knees let the pelvis down below what the legs reach."""
         route = self._script.route
         place = route.place(t)
         feet = route.foot(0, t), route.foot(1, t)
@@ -138,16 +159,15 @@ class Motion:
         for change, goal in zip(self._script.changes, self._tracks, strict=True):
             if t <= change.begin:
                 break
-            values = values + smoothstep((t - change.begin) / (change.end - change.begin)) * (goal - values)
+            values = _blend(values, goal, float(smoothstep((t - change.begin) / (change.end - change.begin))))
         arms = values[:12].reshape(4, 3)
         spine, head, shift = values[12:15], values[15:18], values[18:21]
 
         drift = np.sin(self._drift_rate * t + self._drift_phase).sum(1) / np.sqrt(1.5)
-        left, right = route.load(0, t), route.load(1, t)
         c, s = np.cos(place.yaw), np.sin(place.yaw)
         # The pelvis leans over the foot that carries, and drifts by a few millimetres.
         stride = np.array([feet[0].x - feet[1].x, feet[0].y - feet[1].y])
-        over = 0.20 * (left - right) / (left + right + 1e-9) * stride
+        over = -0.10 * route.lean(t) * stride
         sideways, backward = shift[0] + 0.004 * drift[0], shift[1] + 0.005 * drift[1]
         pelvis_shift = over + np.array([c * sideways - s * backward, s * sideways + c * backward])
 
@@ -170,13 +190,11 @@ class Motion:
                 [0.02 * drift[10 + side] - held * self._elbow - 0.45 * brisk * max(0.25 - 0.5 * reach, 0.0), 0, 0]
             )
             upper[side], lower[side] = u, _turned(arms[2 * side + 1], np.array([reach, -outward * sag, 0.0]) + bend)
-        breath = 0.5 - 0.5 * np.cos(2.0 * np.pi * BREATHS_PER_SECOND * t + self._breath_phase)
         stance = Stance(
             x=place.x,
             y=place.y,
             yaw=place.yaw,
             pelvis_shift=pelvis_shift,
-            pelvis_drop=float(shift[2] + 0.002 + 0.015 * brisk),
             pelvis=np.array([0.006 * drift[3], 0.0, twist]),
             spine=spine,
             head=head,
@@ -184,8 +202,7 @@ class Motion:
             lower_arms=lower,
             feet=feet,
         )
-        pose, T_wb = self._skeleton.solve(stance)
-        return Moment(pose, T_wb, float(breath))
+        return stance, float(shift[2] + 0.001 + 0.010 * brisk)
 
     @staticmethod
     def _held_out(arms: NDArray) -> float:
@@ -194,7 +211,21 @@ class Motion:
 
 
 def _flatten(posture: Posture) -> NDArray[np.float64]:
-    return np.concatenate([np.asarray(part, np.float64) for part in posture])
+    parts = [np.asarray(part, np.float64) for part in posture]
+    return np.concatenate([part / np.linalg.norm(part) for part in parts[:4]] + parts[4:])
+
+
+def _blend(a: NDArray, b: NDArray, share: float) -> NDArray[np.float64]:
+    """Between two flattened postures: directions go along great circles (Shoemake 1985), the rest straight."""
+    if share >= 1.0:
+        return b
+    values = a + share * (b - a)
+    for k in range(0, 12, 3):
+        angle = np.arccos(np.clip(a[k : k + 3] @ b[k : k + 3], -1.0, 1.0))
+        if angle > 1e-6:
+            arc = np.sin((1.0 - share) * angle) * a[k : k + 3] + np.sin(share * angle) * b[k : k + 3]
+            values[k : k + 3] = arc / np.sin(angle)
+    return values
 
 
 def _turned(direction: NDArray, vector: NDArray) -> NDArray[np.float64]:
@@ -301,8 +332,8 @@ def visit_script(person: Person, mark: tuple[float, float], turn_rad: float, tur
     walks.append(Walk(t, t + 1.1, here, aside, 0.5, lift_m=0.04, ramp_s=0.4))
     seconds = float(np.linalg.norm(way)) / WALKING_SPEED + 0.7
     gone = Place(float(out[0]), float(out[1]), heading, NARROW_STANCE_M)
-    walks.append(Walk(t + 1.1, t + 1.1 + seconds, aside, gone, 0.52, roll_rad=0.5))
-    t += 1.1 + seconds
+    walks.append(Walk(t + 1.45, t + 1.45 + seconds, aside, gone, 0.52, roll_rad=0.5))
+    t += 1.45 + seconds
     phases.append(PhaseSpan("leave", begin, t))
     return Script(Route(walks), tuple(changes), AT_EASE, tuple(phases), t)
 
