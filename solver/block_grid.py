@@ -70,7 +70,8 @@ def lay_band(vertices: NDArray, faces: NDArray[np.int32], voxel_m: float, reach_
 def pseudo_normals(vertices: NDArray, faces: NDArray[np.int32]) -> NDArray[np.float32]:
     """Normals of each triangle's face, edges (from corner e to the next) and corners, shape (F, 7, 3).
 
-    Edge normals are the sum of the two faces', corner normals the sum weighted by the angles (Baerentzen and Aanaes 2005).
+    Edge normals are the sum of the two faces', corner normals the sum weighted by the angles (Baerentzen and
+    Aanaes 2005).
     """
     corners = np.asarray(vertices, np.float64)[faces]
     sides = np.roll(corners, -1, 1) - corners

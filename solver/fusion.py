@@ -34,8 +34,8 @@ class FusedSurface:
 class CanonicalVolume:
     """Signed distance in a band around one person's model in the canonical pose (x left, z up, facing -y).
 
-    Every voxel is moved by the skinning weights of the model's nearest point and keeps its own rest position, so the warp
-    takes the model's vertices exactly where `solver.body.skin` takes them.
+    Every voxel is moved by the skinning weights of the model's nearest point and keeps its own rest position, so the
+    warp takes the model's vertices exactly where `solver.body.skin` takes them.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class CanonicalVolume:
         canonical = voxel_centres(self.grid, self.slots)
         rest = np.empty((count, 3), np.float32)
         unskin_points(canonical, joints, weights, np.ascontiguousarray(self.canonical_transforms[:, :3]), rest)
-        normals = vertex_normals(rest_body.vertices, self.skin_faces)[corners[:, 0]]
+        normals = self._outward(rest, corners, barycentric, band.distance[self.slots])
         self._voxels = WarpedVoxels(rest, joints, weights, np.round(127.0 * normals).astype(np.int8), canonical)
         self.rule = IntegrationRule(
             truncation_m=truncation_m,
@@ -84,6 +84,21 @@ class CanonicalVolume:
         self._everywhere = np.empty((0, 0), np.uint8)
         self._vertex_of_triangle = np.append(model.faces[:, 0], np.int32(-1))
 
+    def _outward(self, rest: NDArray, corners: NDArray, barycentric: NDArray, distance: NDArray) -> NDArray[np.float32]:
+        """Directions at rest in which the distance grows, (N, 3): near the surface its normal, beyond the way from it."""
+        normals = vertex_normals(self.rest_body.vertices, self.skin_faces)
+        shares = np.column_stack([1.0 - barycentric.sum(1), barycentric])
+        outward = np.zeros_like(rest)
+        foot = np.zeros_like(rest)
+        for c in range(3):
+            outward += shares[:, c, None] * normals[corners[:, c]]
+            foot += shares[:, c, None] * self.rest_body.vertices[corners[:, c]]
+        outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
+        away = (rest - foot) * np.sign(distance)[:, None]
+        # Within a voxel of the surface the way from it is noise.
+        outward += away / self.grid.voxel_m
+        return outward / np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
+
     def clear(self) -> None:
         """Forget what was integrated."""
         self._distance[:] = 0.0
@@ -98,7 +113,7 @@ class CanonicalVolume:
         noise: DepthNoise,
         person: NDArray[np.uint8] | None = None,
     ) -> None:
-        """Average a depth image [m] (H, W) in. `joint_transforms` (J, 4, 4) rest to world, `T_cw` (4, 4) world to camera.
+        """Average a depth image [m] (H, W) in. `joint_transforms` (J, 4, 4): rest to world; `T_cw` (4, 4): world to c.
 
         `person` (H, W) is 1 where a pixel may be the person (default: everywhere); pixels behind a voxel count as
         empty space whoever they show.
@@ -119,8 +134,8 @@ class CanonicalVolume:
         )
         integrate_depth(self._voxels, view, intrinsics, noise, self.rule, self._distance, self._weight)
 
-    def distance(self, fill_weight: float = 0.05) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Signed distance [m] and weight over all slots of `grid`; the model stands in with `fill_weight` everywhere."""
+    def distance(self, fill_weight: float = 0.5) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Signed distance [m] and weight of all slots of `grid`; the model stands in with `fill_weight` everywhere."""
         distance = self._model_distance.copy()
         weight = np.zeros_like(distance)
         total = self._weight + fill_weight
@@ -129,7 +144,7 @@ class CanonicalVolume:
         weight[self.slots] = self._weight
         return distance, weight
 
-    def surface(self, fill_weight: float = 0.05) -> FusedSurface:
+    def surface(self, fill_weight: float = 0.5) -> FusedSurface:
         """The closed surface: what was seen, and the model where nothing was."""
         distance, weight = self.distance(fill_weight)
         surface = largest_component(extract_surface(self.grid, distance))

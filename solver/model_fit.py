@@ -10,16 +10,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.linalg import splu
+from scipy.sparse.linalg import SuperLU, splu
 from scipy.spatial import cKDTree
 
-from solver.body import BodyModel, RestBody
+from solver.body import RestBody
 from solver.fusion import CanonicalVolume, sample
 from solver.kernels.voxel_warp import unskin_points
+from solver.rasterizer import Rasterizer
 from solver.surface import vertex_normals
+from solver.types import Intrinsics
 
 SMOOTHING_LENGTH_M = 0.012
 """Detail much shorter than 2 pi times this is taken for noise."""
+FOLD_LENGTH_M = 0.012
+"""Folds smaller than this are bridged by the directions of displacement."""
 FULL_WEIGHT = 4.0
 """Sum of weights in the volume at which a vertex is believed half as much as one seen without end."""
 LARGEST_STEP_M = 0.02
@@ -34,18 +38,24 @@ def fit_displacement(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Canonical vertices [m] (V, 3) on the fused surface, and the volume's weight at each (V,).
 
-    The volume's rest body is the start. Eyes, teeth and tongue move with the skin around them.
+    The volume's rest body is the start. Eyes and what is inside the mouth move with the skin around them.
     """
     model = volume.model
     start = volume.canonical_vertices.astype(np.float64)
-    normals = vertex_normals(start, volume.skin_faces).astype(np.float64)
-    skin_vertices = np.unique(volume.skin_faces)
-    stiffness, areas = bending(start, volume.skin_faces, skin_vertices)
-    stiffness = SMOOTHING_LENGTH_M**4 * stiffness
+    seen_from_outside = outside_vertices(start, volume.skin_faces)
+    skin_vertices = np.flatnonzero(seen_from_outside)
+    faces = volume.skin_faces[seen_from_outside[volume.skin_faces].all(1)]
+    laplacian, areas = cotangent_laplacian(start, faces, skin_vertices)
+    stiffness = SMOOTHING_LENGTH_M**4 * (laplacian @ sparse.diags(1.0 / areas) @ laplacian)
     distance, weight = volume.distance(fill_weight)
-    trust = np.where(np.isin(model.part_labels[skin_vertices], [model.part(name) for name in FINE_PARTS]), 0.05, 1.0)
+    raw = vertex_normals(start, volume.skin_faces)[skin_vertices].astype(np.float64)
+    # Smooth directions do not cross in the folds of ears, eyelids and toes.
+    smoothing = factorised(sparse.diags(areas) + FOLD_LENGTH_M**2 * laplacian)
+    n = smoothing.solve(areas[:, None] * raw)
+    n /= np.linalg.norm(n, axis=1, keepdims=True)
+    trust = np.clip((n * raw).sum(1), 0.0, 1.0) ** 4
+    trust[np.isin(model.part_labels[skin_vertices], [model.part(name) for name in FINE_PARTS])] *= 0.05
     offset = np.zeros(len(skin_vertices))
-    n = normals[skin_vertices]
     for _ in range(iterations):
         places = start[skin_vertices] + offset[:, None] * n
         phi, gradient = sample(volume.grid, distance, places)
@@ -57,7 +67,7 @@ def fit_displacement(
         pull = areas * confidence * slope
         matrix = sparse.diags(pull * slope + FREE_SPRING * areas) + stiffness
         right = -pull * phi - FREE_SPRING * areas * offset - stiffness @ offset
-        step = splu(matrix.tocsc()).solve(right)
+        step = factorised(matrix).solve(right)
         offset += np.clip(step, -LARGEST_STEP_M, LARGEST_STEP_M)
     displacement = np.zeros_like(start)
     displacement[skin_vertices] = offset[:, None] * n
@@ -70,6 +80,28 @@ def fit_displacement(
     return fitted, np.nan_to_num(seen).astype(np.float32)
 
 
+def outside_vertices(vertices: NDArray, faces: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """The vertices that can be seen from somewhere far away, (V,): not those inside the mouth."""
+    vertices = np.asarray(vertices, np.float64)
+    centre, size = 0.5 * (vertices.max(0) + vertices.min(0)), np.ptp(vertices, axis=0).max()
+    pixels = 720
+    away = 20.0 * size
+    focal = 0.98 * pixels * away / size
+    rasterizer = Rasterizer(Intrinsics(pixels, pixels, focal, focal, pixels / 2, pixels / 2))
+    seen = np.zeros(len(vertices), bool)
+    for elevation, count in ((0.0, 12), (0.6, 8), (-0.6, 8), (1.4, 2), (-1.4, 2)):
+        for azimuth in 2.0 * np.pi * np.arange(count) / count:
+            level = np.array([np.cos(azimuth), np.sin(azimuth), 0.0])
+            forward = np.cos(elevation) * level + (0.0, 0.0, np.sin(elevation))
+            right = np.array([-np.sin(azimuth), np.cos(azimuth), 0.0])
+            R = np.stack([right, np.cross(forward, right), forward])
+            placed = (vertices - centre) @ R.T
+            placed[:, 2] += away
+            triangle = rasterizer.render(placed.astype(np.float32), faces).triangle
+            seen[faces[np.unique(triangle[triangle >= 0])]] = True
+    return seen
+
+
 def to_rest(volume: CanonicalVolume, canonical: NDArray[np.float32]) -> RestBody:
     """The rest body whose canonical pose has vertices `canonical` (V, 3); joints are those of the volume's."""
     model = volume.model
@@ -79,10 +111,15 @@ def to_rest(volume: CanonicalVolume, canonical: NDArray[np.float32]) -> RestBody
     return RestBody(rest, volume.rest_body.joints)
 
 
-def bending(
+def factorised(matrix: sparse.spmatrix) -> SuperLU:
+    """Sparse factors of a symmetric positive definite matrix."""
+    return splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+
+
+def cotangent_laplacian(
     vertices: NDArray, faces: NDArray[np.int32], used: NDArray
 ) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
-    """Matrix B with d^T B d = integral of (Laplacian d)^2 [1/m^2 of d^2], and the vertices' areas [m^2].
+    """Matrix L with d^T L d = integral of |grad d|^2, and the vertices' areas [m^2]; L d / areas is minus the Laplacian.
 
     Rows and columns are the vertices `used` (U,). Cotangent weights (Pinkall and Polthier 1993), not below zero.
     """
@@ -107,4 +144,4 @@ def bending(
     weights = weights.tocsr()
     laplacian = sparse.diags(np.asarray(weights.sum(1)).ravel()) - weights
     areas = np.maximum(np.bincount(triangles.ravel(), np.repeat(area / 3.0, 3), count), 1e-9)
-    return (laplacian.T @ sparse.diags(1.0 / areas) @ laplacian).tocsr(), areas
+    return laplacian.tocsr(), areas

@@ -1,7 +1,7 @@
 """After the turn: everything that was seen, once more and together.
 
 Shape and poses of all keyframes are fitted to their depth; the depth is fused in the canonical pose; the model is laid
-onto the fused surface; the poses are fitted again to this person's own model; and so on, until the turn closes on itself.
+onto the fused surface; the poses are fitted again to this person's own model; and so on.
 """
 
 from __future__ import annotations
@@ -67,6 +67,8 @@ class Reconstruction:
     """Mean coverage of each part of the body."""
     vertex_colors: NDArray[np.uint8] | None
     """sRGB of `vertices`, (V, 3); None where the frames have no colour."""
+    standing: NDArray[np.float32]
+    """The model's vertices at the heights above the floor that they had while the person stood, upright [m], (V, 3)."""
     height_m: float
     """Crown to floor as the person stood, hair pressed down as far as the model's head shape does."""
     height_std_m: float
@@ -150,7 +152,9 @@ class _Refinement:
             rest = to_rest(volume, fitted)
             fused = volume.surface()
         with self._stage("colour"):
-            colors, heights = self._look_again(batch, rest)
+            colors, levels = self._look_again(batch, rest)
+        head = np.flatnonzero(self.model.part_labels == self.model.part("head"))
+        heights = levels[:, head].max(1)
         lift = -float(fitted[volume.skin_faces].min((0, 1))[2])
         up = np.array([0.0, 0.0, lift], np.float32)
         coverage = np.clip(seen / FULL_VIEWS, 0.0, 1.0).astype(np.float32)
@@ -166,6 +170,7 @@ class _Refinement:
             coverage=read_only(coverage),
             part_coverage={name: float(coverage[labels == n].mean()) for n, name in enumerate(self.model.part_names)},
             vertex_colors=colors,
+            standing=read_only(np.column_stack([fitted[:, :2], np.median(levels, 0)]).astype(np.float32)),
             height_m=float(np.median(heights)),
             height_std_m=float(np.hypot(spread / np.sqrt(len(heights)), 0.002)),
             rmse_m=report.residual_m,
@@ -189,22 +194,21 @@ class _Refinement:
         return volume
 
     def _look_again(self, batch: BatchAlignment, rest: RestBody) -> tuple[NDArray[np.uint8] | None, NDArray]:
-        """Colours of the vertices, and the height of the crown above the floor in every keyframe [m]."""
+        """Colours of the vertices, and their heights above the floor in every keyframe [m], (keyframes, V)."""
         painter = VertexColors(self.model)
         painted = False
-        head = np.flatnonzero(self.model.part_labels == self.model.part("head"))
-        heights = []
+        levels = []
         for keyframe, state in zip(self.keyframes, batch.states, strict=True):
             frame = keyframe.observation.frame
             transforms = joint_transforms(self.model, rest.joints, state.pose, state.T_wb)
             vertices = skin(self.model, rest.vertices, transforms)
             floor = 0.0 if self.settings.on_floor else float(vertices[:, 2].min())
-            heights.append(float(vertices[head, 2].max()) - floor)
+            levels.append(vertices[:, 2] - floor)
             if frame.color is not None:
                 T_cw = np.linalg.inv(keyframe.T_wc).astype(np.float32)
                 painter.add(frame.color, frame.intrinsics, vertices @ T_cw[:3, :3].T + T_cw[:3, 3])
                 painted = True
-        return read_only(painter.colors()) if painted else None, np.array(heights)
+        return read_only(painter.colors()) if painted else None, np.array(levels)
 
     def _stage(self, name: str) -> _Stage:
         return _Stage(self, name)

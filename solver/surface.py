@@ -33,8 +33,9 @@ class Extraction:
 
 
 def extract_surface(grid: BlockGrid, distance: NDArray[np.float32]) -> Extraction:
-    """The zero level of a signed distance [m] (slots,), not finite where unknown. Vertices are shared by their triangles;
-    where every cell that the level passes is known, the surface is closed."""
+    """The zero level of a signed distance [m] (slots,), not finite where unknown.
+
+    Vertices are shared by their triangles; where every cell that the level passes is known, the surface is closed."""
     block_count = len(grid.blocks)
     cut_edges = np.empty(block_count * SLOTS, np.uint8)
     vertex_counts = np.empty(block_count, np.int32)
@@ -95,7 +96,7 @@ def face_areas(mesh: Mesh) -> NDArray[np.float64]:
 
 
 def enclosed_volume(mesh: Mesh) -> float:
-    """Volume inside a closed mesh [m^3] (divergence theorem); positive where faces are counter-clockwise from outside."""
+    """Volume inside a closed mesh [m^3] (divergence theorem); positive where faces are counter-clockwise outside."""
     a, b, c = np.asarray(mesh.vertices, np.float64)[mesh.faces].transpose(1, 0, 2)
     return float((a * np.cross(b, c)).sum() / 6.0)
 

@@ -1,4 +1,4 @@
-"""A sparse grid: a small dense array of block numbers over the bounding box, and 8 x 8 x 8 voxels for each block in use.
+"""A sparse grid: a small dense array of block numbers over the bounding box, 8 x 8 x 8 voxels for each block in use.
 
 A voxel's slot is block * 512 + 64 x + 8 y + z with x, y, z its place in the block; values are flat arrays over slots.
 """

@@ -3,13 +3,13 @@
 The 256 cases are derived here, not tabulated: on every face of a cube each run of inside corners is cut off by one
 segment, so two cubes that share a face cut it alike and the surface has no cracks; the segments close to loops, and a
 loop is triangulated without a diagonal that lies in a face (it could meet its twin in the next cube and make an edge
-of four triangles). Cubes were preferred to tetrahedra, which triple the triangles and print their diagonals on the surface,
-and to dual contouring, whose surface may touch itself and which moves vertices by noisy normals.
+of four triangles). Cubes were preferred to tetrahedra, which triple the triangles and print their diagonals on the
+surface, and to dual contouring, whose surface may touch itself and which moves vertices by noisy normals.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numba import njit, prange
@@ -60,7 +60,7 @@ def _triangulate(loop: list[int]) -> list[tuple[int, int, int]]:
         for edge in range(12)
     ]
 
-    @lru_cache(maxsize=None)
+    @cache
     def best(first: int, last: int) -> tuple[int, tuple]:
         if last - first < 2:
             return 0, ()
@@ -95,7 +95,7 @@ TRIANGLE_COUNT, TRIANGLES = _build_cases()
 
 @njit(nogil=True, cache=True, inline="always")
 def _cell_slots(grid, block, local, slots):
-    """Slots of the eight corners of the cell whose first corner is voxel `local` of `block`; False where one is missing."""
+    """Slots of the eight corners of the cell that begins at voxel `local` of `block`; False where one is missing."""
     x = local >> 6
     y = (local >> 3) & 7
     z = local & 7
@@ -223,7 +223,7 @@ def place_vertices(grid, distance, cut_edges, first_vertex, vertices, normals, s
 
 @njit(nogil=True, cache=True, parallel=True)
 def connect_vertices(grid, distance, vertex_of_edge, first_triangle, faces):
-    """Third pass: the triangles, counter-clockwise seen from outside (where the distance is positive), faces (F, 3) int32."""
+    """Third pass: the triangles, counter-clockwise seen from where the distance is positive, faces (F, 3) int32."""
     for block in prange(grid.blocks.shape[0]):
         f = first_triangle[block]
         slots = np.empty(8, np.int64)

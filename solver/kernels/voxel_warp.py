@@ -10,7 +10,8 @@ from numba import njit, prange
 def blend_skin_weights(corners, barycentric, skin_joints, skin_weights, joints, weights):
     """Skinning weights at points of triangles: the corners' weights blended, the four largest kept, in falling order.
 
-    corners (N, 3) int32; barycentric (N, 2) float32 of corners 1 and 2; out joints (N, 4) uint8, weights (N, 4) float32.
+    corners (N, 3) int32; barycentric (N, 2) float32 of corners 1 and 2; out joints (N, 4) uint8,
+    weights (N, 4) float32.
     """
     for n in prange(corners.shape[0]):
         names = np.empty(12, np.int32)
