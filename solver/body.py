@@ -13,8 +13,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.kernels.skinning import blend_shape
-from solver.kernels.skinning import skin_vertices as skin_vertices_kernel
+from solver.kernels.blend_shape import blend_shape
+from solver.kernels.kinematics import pose_joints
+from solver.kernels.skinning import skin_vertices
+from solver.types import read_only
+
+_NO_VALUES = read_only(np.zeros(0, np.float32))
+_NO_LABELS = read_only(np.zeros(0, np.uint8))
+_NO_INDICES = read_only(np.zeros(0, np.int32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,23 @@ class BodyModel:
     """Vertex index of each named landmark."""
     region_names: tuple[str, ...] = ()
     """How surfaces look: skin, scalp, brows, eyes (the white), irises, pupils, lips, mouth_inside, nails, areolae."""
-    region_labels: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    region_labels: NDArray[np.uint8] = field(default_factory=lambda: _NO_LABELS)
     """Index into `region_names` of each vertex, shape (V,)."""
+    mirror: NDArray[np.int32] = field(default_factory=lambda: _NO_INDICES)
+    """The vertex on the other side of the body of each vertex, shape (V,)."""
+    regressor_vertices: NDArray[np.int32] = field(default_factory=lambda: _NO_INDICES)
+    """Vertices that give each joint of any rest body, also one outside the shape space, shape (J, R)."""
+    regressor_weights: NDArray[np.float32] = field(default_factory=lambda: _NO_VALUES)
+    """Their weights, not negative, rows sum to 1, shape (J, R)."""
+    head_vertices: NDArray[np.int32] = field(default_factory=lambda: _NO_INDICES)
+    """The vertices that `head_basis` and `facial_units` move, shape (H,)."""
+    head_template: NDArray[np.float32] = field(default_factory=lambda: _NO_VALUES)
+    """Mean head [m], shape (H, 3), frame b: `template` at `head_vertices`."""
+    head_basis: NDArray[np.float32] = field(default_factory=lambda: _NO_VALUES)
+    """What the shape basis leaves of heads [m] per standard deviation, added to the shaped body, shape (C, H, 3)."""
+    facial_unit_names: tuple[str, ...] = ()
+    facial_units: NDArray[np.float32] = field(default_factory=lambda: _NO_VALUES)
+    """Displacement of each facial action at full effect [m], shape (U, H, 3)."""
 
     @property
     def vertex_count(self) -> int:
@@ -127,17 +148,9 @@ def joint_transforms(
 
     `pose` (J, 3) holds rotation vectors [rad]; `T_wb` (4, 4) defaults to the identity.
     """
-    rotations = rotation_matrices(pose)
-    transforms = np.zeros((model.joint_count, 4, 4))
-    transforms[:, 3, 3] = 1.0
-    for j, parent in enumerate(model.joint_parents):
-        local = np.eye(4)
-        local[:3, :3] = rotations[j]
-        local[:3, 3] = joints_rest[j] - rotations[j] @ joints_rest[j]
-        if parent >= 0:
-            transforms[j] = transforms[parent] @ local
-        else:
-            transforms[j] = local if T_wb is None else T_wb @ local
+    transforms = np.empty((model.joint_count, 4, 4))
+    root = np.eye(4) if T_wb is None else T_wb
+    pose_joints(*(_float64(array) for array in (joints_rest, pose)), model.joint_parents, _float64(root), transforms)
     return transforms
 
 
@@ -148,7 +161,7 @@ def skin(
     if out is None:
         out = np.empty_like(vertices_rest)
     matrices = np.ascontiguousarray(transforms[:, :3, :], np.float32)
-    skin_vertices_kernel(vertices_rest, model.skin_joints, model.skin_weights, matrices, out)
+    skin_vertices(vertices_rest, model.skin_joints, model.skin_weights, matrices, out)
     return out
 
 
@@ -179,6 +192,12 @@ def canonical_pose(
         legs = rotation_matrices(pose[[model.joint(f"thigh_{side}"), model.joint(f"calf_{side}")]])
         pose[foot] = _rotation_vector((legs[0] @ legs[1]).T)
     return pose
+
+
+def _float64(array: NDArray) -> NDArray[np.float64]:
+    """`array` as the kernels know it: contiguous and, to compile but once, writable in type."""
+    array = np.ascontiguousarray(array, np.float64)
+    return array if array.flags.writeable else array.copy()
 
 
 def _turn_between(a: NDArray, b: NDArray) -> NDArray[np.float64]:

@@ -1,0 +1,1 @@
+"""Builders of the assets; run once by hand, never by the application."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 from game.console import report
+from game.protocol import Graphics
 from solver.errors import ChevalError
 
 EXAMPLES = """examples:
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Looks at everything Cheval stands on. Status 0 when all that is essential works, else 3."""
     checks = (_python, _packages, _opencv, _threads, _models, _film, _disk, _camera)
     findings = [finding for check in checks for finding in _guarded(check)]
-    findings += _guarded(lambda: _graphics(arguments.describe_driver))
+    findings += _guarded(lambda: _graphics(arguments.open_graphics))
     well = all(finding.works for finding in findings if finding.essential)
     lines = []
     for finding in findings:
@@ -98,9 +99,10 @@ def _threads() -> Iterator[Finding]:
     import numba
     import numpy as np
 
-    from solver.kernels.skinning import blend_shape
+    from solver.kernels.skinning import skin_vertices
 
-    blend_shape(np.zeros(3, np.float32), np.zeros((1, 3), np.float32), np.zeros(1, np.float32), np.zeros(3, np.float32))
+    point, joint, weight = np.zeros((1, 3), np.float32), np.zeros((1, 4), np.int32), np.ones((1, 4), np.float32)
+    skin_vertices(point, joint, weight, np.zeros((1, 3, 4), np.float32), np.empty_like(point))
     layer = numba.threading_layer()
     yield Finding(
         "threading layer",
@@ -149,8 +151,8 @@ def _camera() -> Iterator[Finding]:
     )
 
 
-def _graphics(describe_driver: Callable[[], str]) -> Iterator[Finding]:
+def _graphics(open_graphics: Callable[[], Graphics]) -> Iterator[Finding]:
     try:
-        yield Finding("graphics", True, describe_driver())
+        yield Finding("graphics", True, open_graphics().describe_driver())
     except ChevalError as error:
         yield Finding("graphics", False, str(error), "install an OpenGL 3.3 driver (Mesa is enough)")

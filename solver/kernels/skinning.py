@@ -26,19 +26,3 @@ def skin_vertices(rest, skin_joints, skin_weights, transforms, out):
                     total += w * (t[i, 0] * x + t[i, 1] * y + t[i, 2] * z + t[i, 3])
             out[v, i] = total
 
-
-@njit(nogil=True, cache=True, parallel=True, fastmath={"contract", "arcp", "nsz", "reassoc"})
-def blend_shape(template, basis, coefficients, out):
-    """Linear shape: out = template + sum_k c_k * basis_k, all flattened to (3 V,) and (K, 3 V), float32."""
-    block = 2048
-    count = template.shape[0]
-    for b in prange((count + block - 1) // block):
-        start = b * block
-        stop = min(count, start + block)
-        for i in range(start, stop):
-            out[i] = template[i]
-        for k in range(coefficients.shape[0]):
-            c = coefficients[k]
-            if c != 0.0:
-                for i in range(start, stop):
-                    out[i] += c * basis[k, i]

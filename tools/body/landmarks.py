@@ -1,4 +1,4 @@
-"""Where the named points of anatomy lie on the mesh: rules over the mean body, so that the vertex is found, not typed in.
+"""Where the named points of anatomy lie on the mesh: rules over the mean body, so that they are found, not typed in.
 
 Rules are written for the wearer's left side; the right side is its mirror image. Heights of the rules follow the
 proportions of ANSUR II where the mesh has no relief of its own.
@@ -7,6 +7,7 @@ proportions of ANSUR II where the mesh has no relief of its own.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +88,7 @@ def _kink(figure: Figure, candidates: NDArray, start: NDArray, stop: NDArray, ou
 def _skyline(figure: Figure, where: NDArray, edges: NDArray, across: int, upward: int) -> NDArray[np.int64]:
     """The vertex farthest along axis `upward` in each slab between `edges` [m] of axis `across`."""
     along, height = figure.vertices[:, across], figure.vertices[:, upward]
-    slabs = (np.flatnonzero(where & (along >= a) & (along < b)) for a, b in zip(edges[:-1], edges[1:], strict=True))
+    slabs = (np.flatnonzero(where & (along >= a) & (along < b)) for a, b in pairwise(edges))
     return np.array([slab[np.argmax(height[slab])] for slab in slabs if len(slab)])
 
 
@@ -108,8 +109,8 @@ def _midline(figure: Figure) -> dict[str, int]:
     suprasternal = _nearest(figure, front, np.array([0.0, joints["clavicle_l"][1] - 0.06, notch_level]))
     throat = _extreme(figure, front & (z > notch_level) & (z < z[chin]) & (y > y[chin] + 0.03), (0, 0.3, 0.7))
     larynx = _nearest(figure, front, 0.62 * v[throat] + 0.38 * v[suprasternal])
-    # Cervicale lies 4.7 % of stature above the suprasternal notch (ANSUR II, men and women).
-    c7 = _nearest(figure, back, np.array([0.0, v[throat, 1] + 0.15, z[suprasternal] + 0.044 * stature]))
+    # Cervicale lies 4.3 % of stature above the suprasternal notch (ANSUR II: men 4.4 %, women 4.1 %).
+    c7 = back.nonzero()[0][np.argmin(np.abs(z[back] - z[suprasternal] - 0.043 * stature))]
     pelvis = joints["pelvis"][2]
     crotch = _extreme(figure, skin & (np.abs(x) < 0.0012) & (z > 0.8 * pelvis) & (z < pelvis), (0, 0, -1))
     belly = np.flatnonzero(front & (z > pelvis + 0.05 * stature) & (z < pelvis + 0.11 * stature))
@@ -121,7 +122,7 @@ def _midline(figure: Figure) -> dict[str, int]:
         "chin": chin,
         "larynx": larynx,
         "suprasternal": suprasternal,
-        "c7": c7,
+        "c7": int(c7),
         "navel": navel,
         "waist_back": _nearest(figure, back, v[navel] + (0.0, 0.2, 0.02 * stature)),
         "crotch": crotch,
@@ -159,10 +160,10 @@ def _trunk(figure: Figure, midline: dict[str, int]) -> dict[str, int]:
     )
     shoulder = joints["upperarm_l"]
     acromion = _seen_from(figure, left & (z > shoulder[2]), shoulder, (0.4, 0.15, 1.0))
-    ridge_y = 0.5 * (y[midline["suprasternal"]] + y[midline["c7"]])
-    slope = trunk & (np.abs(y - ridge_y) < 0.03) & (z > z[acromion] - 0.01) & (z < z[midline["chin"]])
-    ridge = _skyline(figure, slope, np.arange(0.03, x[acromion], 0.006), across=0, upward=2)
-    top = ridge[np.argmax(z[ridge])]
+    # The side of the neck's base: midway between front and back, 1 % of stature above their mean as tape measures run.
+    base = 0.5 * (v[midline["c7"]] + v[midline["suprasternal"]]) + np.array([0.0, 0.0, 0.010 * stature])
+    neck_side = np.flatnonzero(trunk & (n[:, 0] > 0.3))
+    neck_point = neck_side[np.argmin(np.linalg.norm((v[neck_side] - base)[:, 1:], axis=1))]
     bust = _nearest(figure, left & figure.masks["areolae"], v[left & figure.masks["areolae"]].mean(0))
     below = trunk & (np.abs(x - x[bust]) < 0.012) & (n[:, 1] < -0.1) & (z < z[bust]) & (z > z[bust] - 0.09 * stature)
     underbust = _kink(figure, np.flatnonzero(below), v[bust], v[_extreme(figure, below, (0, 0, -1))], (0, -1, 0))
@@ -174,12 +175,12 @@ def _trunk(figure: Figure, midline: dict[str, int]) -> dict[str, int]:
     seat = left & (z > z[midline["crotch"]]) & (z < joints["spine_01"][2])
     return {
         "acromion": acromion,
-        "neck_point": _kink(figure, ridge, v[acromion], v[top], (1, 0, 1)),
+        "neck_point": int(neck_point),
         "bust_point": bust,
         "underbust": underbust,
         "waist_side": int(flank[np.argmin(x[flank])]),
-        "iliac_crest": _nearest(figure, side, crest + (0.15, 0.0, 0.0)),
-        "trochanter": _nearest(figure, left & (n[:, 0] > 0.8), joints["thigh_l"] + (0.1, 0.0, 0.0)),
+        "iliac_crest": _nearest(figure, side, crest + np.array([0.15, 0.0, 0.0])),
+        "trochanter": _nearest(figure, left & (n[:, 0] > 0.8), joints["thigh_l"] + np.array([0.1, 0.0, 0.0])),
         "buttock_prominence": _extreme(figure, seat, (0, 1, 0)),
     }
 
@@ -227,7 +228,7 @@ def _leg(figure: Figure) -> dict[str, int]:
     return {
         "kneecap": _seen_from(figure, leg, knee, (0, -1, -0.15)),
         "ankle_lateral": _seen_from(figure, leg, ankle, lateral),
-        "ankle_medial": _seen_from(figure, leg, ankle + (0, 0, 0.008), -lateral),
+        "ankle_medial": _seen_from(figure, leg, ankle + np.array([0.0, 0.0, 0.008]), -lateral),
         "heel": heel,
         "toe": _extreme(figure, big_toe, forward),
         "ball_medial": _extreme(figure, foot & (n[:, 2] > -0.3), -lateral),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -32,9 +34,9 @@ def _draw_triangles(points, faces, colors, depth, image):
                 if z < depth[row, column]:
                     depth[row, column] = z
                     for i in range(3):
-                        image[row, column, i] = (
-                            u * colors[faces[f, 0], i] + v * colors[faces[f, 1], i]
-                        ) + (1.0 - u - v) * colors[faces[f, 2], i]
+                        image[row, column, i] = (u * colors[faces[f, 0], i] + v * colors[faces[f, 1], i]) + (
+                            1.0 - u - v
+                        ) * colors[faces[f, 2], i]
 
 
 def view_directions(azimuth: float, elevation: float = 0.0) -> NDArray[np.float64]:
@@ -93,3 +95,17 @@ def vertex_normals(vertices: NDArray, faces: NDArray) -> NDArray[np.float64]:
     for corner in range(3):
         np.add.at(normals, faces[:, corner], across)
     return normals / np.maximum(np.linalg.norm(normals, axis=1), 1e-12)[:, None]
+
+
+def write_population_sheet(path: Path, rows: list[NDArray], faces: NDArray) -> None:
+    """Write a small picture of bodies (N, V, 3), one row of bodies a line, all to one scale."""
+    from PIL import Image
+
+    lines = []
+    for bodies in rows:
+        figures = [
+            render_mesh(body, faces, (118, 206), azimuth=0.45, centre=(0.0, 0.0, 0.97), height_m=2.1) for body in bodies
+        ]
+        lines.append(np.hstack(figures))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.vstack(lines)).quantize(64).save(path, optimize=True)

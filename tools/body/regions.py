@@ -69,5 +69,5 @@ def _brows(figure: Figure, landmarks: dict[str, int], brow_motion: NDArray) -> N
     v = figure.vertices
     eye_z, reach = v[landmarks["eye_l"], 2], np.abs(v[:, 0])
     inner, outer = v[landmarks["eye_inner_l"], 0], v[landmarks["eye_outer_l"], 0]
-    above = (v[:, 2] > eye_z + 0.012) & (v[:, 2] < eye_z + 0.026)
-    return above & (reach > inner - 0.006) & (reach < outer + 0.008) & (brow_motion > 0.35 * brow_motion.max())
+    above = (v[:, 2] > eye_z + 0.011) & (v[:, 2] < eye_z + 0.021)
+    return above & (reach > inner - 0.006) & (reach < outer + 0.006) & (brow_motion > 0.3 * brow_motion.max())

