@@ -53,6 +53,9 @@ class TrackerSettings:
     root_spread: tuple[float, float] = (np.deg2rad(8.0), 0.03)
     """By how much a frame's turn [rad] and place [m] may differ from the prediction."""
     joint_spread: float = np.deg2rad(10.0)
+    habit_spread: float = np.deg2rad(8.0)
+    """By how much a hidden limb's joints differ from where they usually are."""
+    habit_time_s: float = 1.5
     floor_spread_m: float = 0.015
     shape_memory: float = 0.995
     """Share of what is known of the shape that is kept from frame to frame."""
@@ -138,6 +141,7 @@ class BodyTracker:
         self._rest: RestBody | None = None
         self._rest_shape = np.zeros(0)
         self._state: Articulation | None = None
+        self._habit = np.zeros((model.joint_count, 3))
         self._motion = _still(model)
         self._captured_at = 0.0
         self._last_seen_at = 0.0
@@ -187,6 +191,7 @@ class BodyTracker:
         if min(self.status.agreement, self.status.coverage) < 0.5:
             raise NotAPersonError("what is in view is not a person standing upright: clear the space before the camera")
         self._state, self._motion, self._doubts = state, _still(self.model), 0
+        self._habit = state.pose.copy()
         self._captured_at = self._last_seen_at = frame.captured_at
         return state
 
@@ -485,7 +490,9 @@ class BodyTracker:
 
     def _add_temporal_prior(self, alignment: BodyAlignment, predicted: Articulation, elapsed: float) -> None:
         slack = max(1.0, elapsed * 20.0)
-        precision = (1.0 + HIDDEN_HOLD * (1.0 - self._evidence))[:, None]
+        unseen = (1.0 - self._evidence)[:, None]
+        alignment.add_pose_prior(self._habit, unseen / self.settings.habit_spread**2)
+        precision = 1.0 + HIDDEN_HOLD * unseen
         alignment.add_pose_prior(predicted.pose, precision / (self.settings.joint_spread * slack) ** 2)
         turn, shift = self.settings.root_spread
         alignment.add_root_prior(predicted.T_wb, 1.0 / (turn * slack) ** 2, 1.0 / (shift * slack) ** 2)
