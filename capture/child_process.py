@@ -12,9 +12,11 @@ import multiprocessing
 import os
 import queue
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
 from typing import Any, NamedTuple, Self
@@ -23,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.source import EndOfRecording, FrameSource, FrameTimeoutError, SourceInfo
-from solver.errors import ChevalError, DeviceLostError
+from solver.errors import ChevalError, DeviceLostError, InputError
 from solver.types import Frame, Intrinsics, read_only
 
 SLOTS = 4
@@ -77,23 +79,38 @@ class SlotMemory:
                 self._memory.unlink()
 
 
+def camera_failed(how: str) -> ChevalError:
+    """The error for a camera's child that `how`."""
+    return DeviceLostError(f"the camera's process {how}; restart the camera, or plug it out and in again")
+
+
+def recording_failed(path: object, how: str) -> ChevalError:
+    """The error for a recording's child that `how`. Use it as `functools.partial(recording_failed, path)`."""
+    return InputError(f"{path}: the process that plays it {how}: the recording is damaged, record it again")
+
+
 class ChildProcessSource:
     """Any source, run in a child process.
 
-    `open_inner` is called in the child and must be picklable (a function of a module, or `functools.partial` of one).
-    The child imports the main module anew, as `multiprocessing` does: a script that uses this needs its
-    `if __name__ == "__main__"`.
+    `open_inner` is called in the child and must be picklable: a function of a module that can be imported, or
+    `functools.partial` of one. The program's main module is left out of it.
     """
 
     def __init__(
-        self, open_inner: Callable[[], FrameSource], *, start_patience_s: float = 20.0, lost_after_s: float = 3.0
+        self,
+        open_inner: Callable[[], FrameSource],
+        *,
+        failed: Callable[[str], ChevalError] = camera_failed,
+        start_patience_s: float = 20.0,
+        lost_after_s: float = 3.0,
     ) -> None:
         """Starts the child and waits until its source is open.
 
-        Raises what opening raised there; `DeviceLostError` when the child dies, or is not ready in `start_patience_s`.
-        After `lost_after_s` without a frame from a live source, `read` gives the source up.
+        Raises what opening raised there. When the child dies, is not open in `start_patience_s`, or lets readers wait
+        `lost_after_s` in all for one frame, it is killed, and `failed` makes the error from how it went.
         """
         self._open_inner = open_inner
+        self._failed = failed
         self._start_patience_s = start_patience_s
         self._lost_after_s = lost_after_s
         self._closed = False
@@ -106,28 +123,26 @@ class ChildProcessSource:
 
     def _start(self) -> None:
         self._failure: ChevalError | None = None
+        self._waited_s = 0.0
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(
             target=serve_source, args=(self._open_inner, theirs), daemon=True, name="frame-source"
         )
-        self._process.start()
+        with without_main_module():
+            self._process.start()
         theirs.close()
         self._memory: SlotMemory | None = None
-        self._frame_at = time.monotonic()
         try:
             message = self._receive(self._start_patience_s)
-        except ChevalError:
+            if message is None:
+                raise self._failed(f"was not ready after {self._start_patience_s:g} s")
+            self._info: SourceInfo = message
+            self._memory = SlotMemory(self._info.intrinsics)
+            self._connection.send(self._memory.name)
+        except BaseException:
             self._kill()
             raise
-        if message is None:
-            self._kill()
-            raise DeviceLostError(
-                f"the camera's process was not ready after {self._start_patience_s:g} s; restart the camera"
-            )
-        self._info: SourceInfo = message
-        self._memory = SlotMemory(self._info.intrinsics)
-        self._connection.send(self._memory.name)
         self._frame_at = time.monotonic()
 
     @property
@@ -148,8 +163,8 @@ class ChildProcessSource:
     def read(self, timeout_s: float = 1.0) -> Frame:
         """The next frame, from a live source the newest.
 
-        Raises `FrameTimeoutError` after `timeout_s`; `DeviceLostError` as soon as the child is dead, or when a live
-        source has given nothing for `lost_after_s` (the child is killed then; `restart` starts another).
+        Raises `FrameTimeoutError` after `timeout_s`; what `failed` makes (`DeviceLostError` for a camera) as soon as
+        the child is dead or counts as hung, and again at every further call until `restart` starts another.
         """
         if self._closed:
             raise DeviceLostError("the source was closed; open it again")
@@ -164,9 +179,9 @@ class ChildProcessSource:
             raise self._outcome() from error
         if header is not None:
             return self._take(header)
-        if self._info.live and self.frame_age_s > self._lost_after_s:
-            lost = DeviceLostError(f"{self._info.name}: no frame for {self.frame_age_s:.1f} s; restarting it may help")
-            self._remember(lost)
+        self._waited_s += timeout_s
+        if self._waited_s >= self._lost_after_s:
+            self._remember(self._failed(f"gave no frame for {self._waited_s:.1f} s"))
             raise self._outcome()
         raise FrameTimeoutError(f"{self._info.name}: no frame within {timeout_s:g} s")
 
@@ -202,6 +217,7 @@ class ChildProcessSource:
         with contextlib.suppress(OSError):  # a child that has just died needs no slots
             self._connection.send(header.slot)
         self._frame_at = time.monotonic()
+        self._waited_s = 0.0
         self._last_sequence = header.sequence + self._sequence_offset
         self._last_time = max(self._last_time, header.captured_at)
         gravity = None if header.gravity is None else read_only(header.gravity)
@@ -220,13 +236,12 @@ class ChildProcessSource:
             raise message
         return message
 
-    def _death(self) -> DeviceLostError:
+    def _death(self) -> ChevalError:
         self._process.join(1.0)
         code = self._process.exitcode
-        how = (
-            "stopped" if code is None else f"ended with status {code}" if code >= 0 else f"was killed by signal {-code}"
-        )
-        return DeviceLostError(f"the camera's process {how}; restart the camera")
+        if code is None:
+            return self._failed("stopped answering")
+        return self._failed(f"ended with status {code}" if code >= 0 else f"was killed by signal {-code}")
 
     def restart(self) -> None:
         """Kills the child and starts another. `sequence` and `captured_at` go on rising. Raises as the constructor."""
@@ -260,6 +275,17 @@ class ChildProcessSource:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+@contextlib.contextmanager
+def without_main_module() -> Iterator[None]:
+    """Hides the main module from `multiprocessing`, which would import it anew in the child, window and all."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def serve_source(open_inner: Callable[[], FrameSource], connection: Connection) -> None:

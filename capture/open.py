@@ -20,8 +20,8 @@ def open_source(spec: str, *, rotate: int = 0, load_body: Callable[[], BodyModel
     """Opens what `spec` names: a form of SOURCE of the command line.
 
     Pictures are turned clockwise by `rotate` degrees (0, 90, 180, 270). `load_body` is called for a simulated shopper
-    only. A live camera runs in a child process. Raises `UsageError` for a form that does not exist, `InputError` for
-    a recording that cannot be used, `DeviceLostError` where no such camera is attached.
+    only. What librealsense plays, live or recorded, runs in a child process. Raises `UsageError` for a form that does
+    not exist, `InputError` for a recording that cannot be used, `DeviceLostError` where no such camera is attached.
     """
     from capture.rotation import TURNS, RotatedSource
 
@@ -50,9 +50,12 @@ def _open(spec: str, load_body: Callable[[], BodyModel]) -> FrameSource:
         return RgbdFolder(path)
     suffix = path.suffix.lower()
     if suffix in RECORDINGS:
+        # Some damaged recordings make librealsense loop for ever or crash, which only another process survives.
+        from capture.child_process import ChildProcessSource, recording_failed
         from capture.realsense import RealSenseRecording
 
-        return RealSenseRecording(path)
+        failed = partial(recording_failed, path)
+        return ChildProcessSource(partial(RealSenseRecording, path), failed=failed, lost_after_s=10.0)
     if suffix in PHOTOS + VIDEOS:
         raise UsageError(f"{spec}: photos and films are not supported as a source yet; sources are {FORMS}")
     if not path.exists():

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from capture.child_process import ChildProcessSource
+from capture.child_process import ChildProcessSource, recording_failed
 from capture.source import EndOfRecording, FrameTimeoutError
 from solver.errors import DeviceLostError, InputError
 from tests.faulty_source import GRAVITY, FaultySource, frame_of
@@ -80,7 +83,7 @@ def test_a_hang_is_noticed_within_a_second_and_given_up_after_three_timeouts():
         assert source.frame_age_s > 0.9
         hung = source.process_id
         _, _, error = read_until_error(source, DeviceLostError, 3.0)
-        assert "no frame for" in str(error)
+        assert "gave no frame for" in str(error)
         assert hung is not None
         assert not alive(hung)
         source.restart()
@@ -90,7 +93,7 @@ def test_a_hang_is_noticed_within_a_second_and_given_up_after_three_timeouts():
 def test_a_silent_camera_is_given_up_too():
     with open_faulty("silence", lost_after_s=1.2) as source:
         _, _, error = read_until_error(source, DeviceLostError, 5.0)
-        assert "no frame for" in str(error)
+        assert "gave no frame for" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +138,27 @@ def test_a_camera_that_hangs_at_close_is_killed():
     assert not alive(process_id)
     with pytest.raises(DeviceLostError, match="closed"):
         source.read()
+
+
+def test_a_recording_that_makes_librealsense_hang_is_named():
+    open_inner = partial(FaultySource, "slow start")
+    with pytest.raises(InputError, match=r"visit\.db3.*not ready after 1 s.*record it again"):
+        ChildProcessSource(open_inner, failed=partial(recording_failed, "visit.db3"), start_patience_s=1.0)
+
+
+def test_a_script_without_a_main_guard_can_open_a_source(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from functools import partial\nfrom capture.child_process import ChildProcessSource\n"
+        "from tests.faulty_source import FaultySource\n"
+        "with ChildProcessSource(partial(FaultySource, 'none')) as source:\n    print(source.read().sequence)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    done = subprocess.run(
+        [sys.executable, script], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) >= 5
 
 
 def test_the_newest_frame_wins_when_the_reader_is_slow():
