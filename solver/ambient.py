@@ -38,7 +38,7 @@ def ambient_visibility(
         right /= np.linalg.norm(right)
         axes = np.stack((right, np.cross(-toward, right), -toward), 1)
         local = (((vertices - center) @ axes) + (0.0, 0.0, DISTANCE_M)).astype(np.float32)
-        depth = rasterizer.render(local, faces).depth
+        depth = rasterizer.render(local, faces, cull_back=False).depth
         columns = np.rint(focal * local[:, 0] / local[:, 2] + middle).astype(np.int32)
         rows = np.rint(focal * local[:, 1] / local[:, 2] + middle).astype(np.int32)
         cosine = np.maximum(normals @ toward.astype(np.float32), 0.0)

@@ -31,7 +31,10 @@ class GltfBuilder:
     """Collects one asset and writes it whole."""
 
     def __init__(self) -> None:
-        self.gltf = gl.GLTF2(asset=gl.Asset(version="2.0", generator="Cheval"), scene=0, scenes=[gl.Scene(nodes=[])])
+        self._scene_nodes: list[int] = []
+        self.gltf = gl.GLTF2(
+            asset=gl.Asset(version="2.0", generator="Cheval"), scene=0, scenes=[gl.Scene(nodes=self._scene_nodes)]
+        )
         self._blob = bytearray()
 
     def accessor(self, values: NDArray, target: int | None = None, bounds: bool = False) -> int:
@@ -115,7 +118,7 @@ class GltfBuilder:
         """Number of a new node."""
         self.gltf.nodes.append(node)
         if in_scene:
-            self.gltf.scenes[0].nodes.append(len(self.gltf.nodes) - 1)
+            self._scene_nodes.append(len(self.gltf.nodes) - 1)
         return len(self.gltf.nodes) - 1
 
     def write(self, path: Path) -> None:

@@ -177,7 +177,7 @@ def _fit(view: View, width: int, height: int) -> tuple[NDArray[np.uint8], Intrin
         (k.cx + 0.5) * scale - 0.5 - x,
         (k.cy + 0.5) * scale - 0.5 - y,
     )
-    return np.ascontiguousarray(picture[y : y + height, x : x + width]), camera
+    return np.array(picture[y : y + height, x : x + width], np.uint8), camera
 
 
 def _to_camera(points: NDArray, T_wc: NDArray) -> NDArray[np.float32]:
@@ -226,9 +226,9 @@ def _draw_tapes(
             seen = cv2.morphologyEx(seen.astype(np.uint8)[None], cv2.MORPH_CLOSE, np.ones((1, 9), np.uint8))[0]
             seen = cv2.morphologyEx(seen[None], cv2.MORPH_OPEN, np.ones((1, 5), np.uint8))[0] > 0
             for start, stop in _runs(seen):
-                run = np.round(pixels[max(start - 1, 0) : stop + 1, :2] * 16).astype(np.int32)[None]
-                cv2.polylines(panel, run, False, TAPE_EDGE, 6, cv2.LINE_AA, 4)
-                cv2.polylines(panel, run, False, TAPE, 4, cv2.LINE_AA, 4)
+                run = np.round(pixels[max(start - 1, 0) : stop + 1, :2] * 16).astype(np.int32)
+                cv2.polylines(panel, [run], False, TAPE_EDGE, 6, cv2.LINE_AA, 4)
+                cv2.polylines(panel, [run], False, TAPE, 4, cv2.LINE_AA, 4)
 
 
 def _runs(chosen: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -14,11 +14,20 @@ from solver.types import Intrinsics
 
 # The same eye as body.frag draws: angles from the gaze [rad].
 LIMBUS, PUPIL = 0.43, 0.16
+EYE_MAGNIFICATION = 3.2
 
 
 def texture_coordinates(model: BodyModel) -> NDArray[np.float32]:
-    """Texture coordinates as glTF counts them, v from the top, shape (T, 2); the model's own run from the bottom."""
-    return np.ascontiguousarray(model.uv * (1.0, -1.0) + (0.0, 1.0), np.float32)
+    """Texture coordinates as glTF counts them, v from the top, shape (T, 2); the model's own run from the bottom.
+
+    The model gives an iris five texels of a thousand; there is room to draw the eyes larger.
+    """
+    uv = model.uv * (1.0, -1.0) + (0.0, 1.0)
+    eyes = model.uv_faces[model.in_region("eyes", "irises", "pupils")[model.faces].all(1)]
+    islands = np.unique(eyes)
+    middle = (uv[islands].min(0) + uv[islands].max(0)) / 2
+    uv[islands] = middle + EYE_MAGNIFICATION * (uv[islands] - middle)
+    return np.ascontiguousarray(uv, np.float32)
 
 
 def bake_texture(model: BodyModel, rest: NDArray[np.float32], paint: BodyPaint, size: int = 1024) -> NDArray[np.uint8]:
@@ -69,6 +78,7 @@ def _bleed(picture: NDArray[np.uint8], filled: NDArray[np.bool_]) -> NDArray[np.
     _, labels = cv2.distanceTransformWithLabels(
         (~filled).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
+    labels = np.asarray(labels, np.int64)
     by_label = np.zeros(int(labels.max()) + 1, np.int64)
     flat = np.flatnonzero(filled)
     by_label[labels.ravel()[flat]] = flat

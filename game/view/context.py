@@ -54,15 +54,16 @@ class Context:
             if self.pipe is None or not self.pipe.is_valid():
                 failures.append(f"{module}: no display")
                 continue
-            self._host = self._open("cheval-host", (8, 8), FrameBufferProperties.get_default(), None)
-            if self._host is None:
+            host = self._open("cheval-host", (8, 8), FrameBufferProperties.get_default(), None)
+            if host is None:
                 failures.append(f"{module}: no context")
                 continue
-            gsg = self._host.get_gsg()
+            gsg = host.get_gsg()
             if (gsg.driver_version_major, gsg.driver_version_minor) >= (3, 3):
+                self._host = host
                 return
             failures.append(f"{module}: OpenGL {gsg.driver_version_major}.{gsg.driver_version_minor} only")
-            self.engine.remove_window(self._host)
+            self.engine.remove_window(host)
         raise NoGraphicsError(
             f"no OpenGL 3.3 on this machine ({'; '.join(failures)}); install a GPU driver, or Mesa's software "
             "rasteriser (Debian: libegl1 libgl1-mesa-dri)"

@@ -157,6 +157,10 @@ class Stage:
         for model, start, stop in zip(self._garments, starts[1:-1], starts[2:], strict=True):
             model.set_column("ambient", visible[start:stop, None])
 
+    def look_at_body(self, vertices: NDArray[np.float32], azimuth: float = 0.0, margin: float = 1.12) -> None:
+        """Frame `vertices` [m], (V, 3), frame w, from the front or from `azimuth` [rad]."""
+        self.camera.frame_body(vertices, azimuth, margin)
+
     def render(self, mirrored: bool = False) -> NDArray[np.uint8]:
         """Draws and reads back: sRGB, shape (H, W, 3), uint8. `mirrored` flips it last of all, as a mirror does."""
         models = [model for model in (self._body, *self._garments) if model is not None]

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import av.error
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,7 +32,7 @@ class Film:
             self._container = av.open(str(temporary), "w", format="mp4", options={"movflags": "+faststart"})
             self._stack.push(self._close_container)
             self._stream = self._container.add_stream("libx264", rate=Fraction(self._fps))
-        except (av.FFmpegError, OSError, ValueError) as error:
+        except (av.error.FFmpegError, OSError, ValueError) as error:
             self._stack.close()
             raise InputError(f"{self._path}: no film can be written ({error}); reinstall the package av") from error
         self._stream.width, self._stream.height = self._width, self._height
