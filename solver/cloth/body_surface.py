@@ -14,6 +14,8 @@ from solver.normals import NormalField
 TRUNK, ARMS = 0, 1
 ARM_PARTS = ("upper_arm", "lower_arm", "hand")
 UNTOUCHED_PARTS = ("head", "foot")
+BUMP_REACH_M = 0.012
+LIFT_MAX_M = 0.008
 
 
 class ContactBody:
@@ -33,9 +35,11 @@ class ContactBody:
             self.faces,
             _neighbors(self.faces, self.face_groups),
             *(np.zeros(shape, np.float32) for _ in range(3)),
+            np.zeros(shape[0], np.float32),
         )
         self.motion = BodyMotion(*(np.zeros(shape, np.float32) for _ in range(4)))
         self.place(vertices)
+        self.surface.lifts[:] = self._lifts()
 
     @classmethod
     def of_model(cls, model: BodyModel, vertices: NDArray[np.float32]) -> ContactBody:
@@ -65,6 +69,23 @@ class ContactBody:
         """The frame is over: until the next `move` the body stays where it is."""
         self.motion.start[:] = self.motion.end
         self.motion.start_normals[:] = self.motion.end_normals
+
+    def _lifts(self) -> NDArray[np.float64]:
+        """How far what stands out within a cloth triangle's reach of each vertex rises above it [m], shape (B,).
+
+        Only particles touch the body. Held off by this much they carry the triangles between them over small bumps.
+        """
+        points, normals = self.motion.end.astype(np.float64), self.motion.end_normals.astype(np.float64)
+        group = np.zeros(len(points), np.int32)
+        group[self.faces[self.face_groups == ARMS]] = ARMS
+        pairs = cKDTree(points).query_pairs(BUMP_REACH_M, output_type="ndarray")
+        pairs = np.concatenate([pairs, pairs[:, ::-1]])
+        here, there = pairs.T
+        alike = (group[here] == group[there]) & ((normals[here] * normals[there]).sum(axis=1) > 0.2)
+        here, there = here[alike], there[alike]
+        lifts = np.zeros(len(points))
+        np.maximum.at(lifts, here, ((points[there] - points[here]) * normals[here]).sum(axis=1))
+        return np.minimum(lifts, LIFT_MAX_M)
 
     @property
     def vertices(self) -> NDArray[np.float32]:

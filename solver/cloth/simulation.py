@@ -162,5 +162,6 @@ class ClothSimulation:
 
 
 _EMPTY = np.zeros((0, 3), np.float32)
-_NO_SURFACE = BodySurface(np.zeros((0, 3), np.int32), np.zeros((0, 3), np.int32), _EMPTY, _EMPTY, _EMPTY)
+_NO_FACES = np.zeros((0, 3), np.int32)
+_NO_SURFACE = BodySurface(_NO_FACES, _NO_FACES, _EMPTY, _EMPTY, _EMPTY, np.zeros(0, np.float32))
 _NO_MOTION = BodyMotion(_EMPTY, _EMPTY, _EMPTY, _EMPTY)

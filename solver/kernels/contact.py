@@ -34,6 +34,8 @@ class BodySurface(NamedTuple):
     """At the last look at contacts [m], shape (B, 3)."""
     normals: NDArray[np.float32]
     """Outward vertex normals, any length, shape (B, 3)."""
+    lifts: NDArray[np.float32]
+    """How much further off cloth is held about each vertex [m], shape (B,)."""
 
 
 class ContactSettings(NamedTuple):
@@ -142,13 +144,14 @@ def touch_body(i, start, thickness, settings, surface, touched, previous, positi
     distance = np.sqrt(squared)
     if gap > thickness + np.float32(0.01) or (is_open and squared - gap * gap > RIM_REACH * RIM_REACH):
         return face, distance
-    depth = thickness + phong_bulge(q0, q1, q2, n0, n1, n2, face, b1, b2, surface) - gap
+    faces, before, lifts = surface.faces, surface.previous, surface.lifts
+    a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
+    b0 = np.float32(1.0) - b1 - b2
+    held_off = thickness + b0 * lifts[a] + b1 * lifts[b] + b2 * lifts[c]
+    depth = held_off + phong_bulge(q0, q1, q2, n0, n1, n2, face, b1, b2, surface) - gap
     if depth <= 0.0:
         return face, distance
     # The way of the particle since the last look, relative to the point of the body below it.
-    faces, before = surface.faces, surface.previous
-    a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
-    b0 = np.float32(1.0) - b1 - b2
     t0 = x0 - touched[i, 0] - q0 + b0 * before[a, 0] + b1 * before[b, 0] + b2 * before[c, 0]
     t1 = x1 - touched[i, 1] - q1 + b0 * before[a, 1] + b1 * before[b, 1] + b2 * before[c, 1]
     t2 = x2 - touched[i, 2] - q2 + b0 * before[a, 2] + b1 * before[b, 2] + b2 * before[c, 2]
@@ -180,9 +183,9 @@ def resolve_contacts(surface, thickness, settings, reach, tracks, waits, touched
     """Contact of all particles with both groups of the body, the particle's own group last, so that it wins.
 
     thickness (P, 2) [m] above the surface of each group; reach [m] is how far a particle can come nearer to the body
-    from one look to the next: one that is further away waits. tracks (P, 2): triangle under each particle in each group,
-    or -1, column 1 being the particle's own group; waits (P, 2): looks to leave out; touched (P, 3): positions at the
-    last look; previous (P, 3): positions at the start of the substep; positions (P, 4).
+    from one look to the next: one that is further away waits. tracks (P, 2): triangle under each particle in each
+    group, or -1, column 1 being the particle's own group; waits (P, 2): looks to leave out; touched (P, 3): positions
+    at the last look; previous (P, 3): positions at the start of the substep; positions (P, 4).
     """
     for i in prange(positions.shape[0]):
         if positions[i, 3] > 0.0:

@@ -95,7 +95,7 @@ def _block(body: Mapping[str, float], chosen: Mapping[str, float]) -> _Block:
     slope = np.clip(slope, np.deg2rad(15.0), np.deg2rad(28.0))
     direction = np.array([np.cos(slope), -np.sin(slope)])
     neck_point = np.array([neck_base, HPS_RISE])
-    neck = neck_point + direction * (RIB_WIDTH - 0.002)
+    neck = neck_point + direction * (RIB_WIDTH + 0.003)
 
     chest = (body["chest_girth"] + ease) / 4.0
     tip = neck_point + direction * ((half_shoulder - neck_base) / direction[0] + 0.006 + 0.08 * max(ease, 0.0))
@@ -111,7 +111,7 @@ def _block(body: Mapping[str, float], chosen: Mapping[str, float]) -> _Block:
 
     waist_needs = (body["waist_girth"] + 0.02 + 0.8 * ease) / 4.0
     hip_needs = (body["hip_girth"] + 0.02 + 0.6 * ease) / 4.0
-    hem_y = -(1.42 * back_length + chosen["length"])
+    hem_y = -(1.50 * back_length + chosen["length"])
     waist_y = max(-back_length, (hem_y - depth) / 2.0)
     straight = max(chest, waist_needs)
     waist_x = straight + (max(waist_needs, 0.85 * chest) - straight) * chosen["shape"]
@@ -122,7 +122,7 @@ def _block(body: Mapping[str, float], chosen: Mapping[str, float]) -> _Block:
         underarm=np.array([chest, -depth]),
         waist=np.array([waist_x, waist_y]),
         hem=np.array([hem_x, hem_y]),
-        neck_front=-(0.9 * neck_base + 0.75 * RIB_WIDTH + chosen["neckline"]),
+        neck_front=-(1.0 * neck_base + 0.75 * RIB_WIDTH + chosen["neckline"]),
         neck_back=-0.6 * RIB_WIDTH,
         biceps=biceps,
     )
