@@ -131,3 +131,10 @@ def rgb_of(frame: Any) -> NDArray[np.uint8]:
             return np.repeat(pixels.reshape(*shape, 1), 3, axis=2)
         case other:
             raise InputError(f"colour in the format {other} is not supported: record rgb8")
+
+
+def attached_cameras() -> list[str]:
+    """Names and serial numbers of the cameras attached now, without opening any."""
+    sdk = load_sdk()
+    devices = sdk.context().query_devices()
+    return [f"{device_info(d, sdk.camera_info.name)} {device_info(d, sdk.camera_info.serial_number)}" for d in devices]

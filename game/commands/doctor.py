@@ -139,7 +139,7 @@ def _disk() -> Iterator[Finding]:
 
 
 def _camera() -> Iterator[Finding]:
-    from capture.realsense import attached_cameras
+    from capture.realsense_sdk import attached_cameras
 
     cameras = attached_cameras()
     yield Finding(
