@@ -58,7 +58,7 @@ def test_a_sphere_sees_all_its_surroundings_and_a_pit_sees_less_than_the_rim():
     faces = faces[~(inside[faces][..., 2] > 0.999).all(1)].astype(np.int32)
     seen = ambient_visibility(inside, faces, directions=256)
     floor = np.linalg.norm(inside - (0, 0, -1), axis=1) < 1e-3
-    # Form factor of a square opening above its middle, half a side over distance x = 1/4 (view factor tables, case B-4).
+    # View factor from a point to a square opening above it, half a side over distance x = 1/4.
     x = 0.25
     form = 4 / np.pi * x / np.sqrt(1 + x * x) * np.arctan(x / np.sqrt(1 + x * x))
     assert abs(seen[floor].mean() - form) < 0.04

@@ -293,6 +293,10 @@ def test_hems_are_found_and_seams_are_not():
     merged[:, 6] = merged[:, 0]
     tube = merged.ravel()[faces].astype(np.int32)
     np.testing.assert_allclose(edge_distance(tube, faces, uv), np.minimum(uv[:, 1], 0.3 - uv[:, 1]), atol=1e-6)
+    # Two panels that lie on each other in the pattern's plane: the small one's edges are not the large one's.
+    both = np.concatenate((faces, faces + 49))
+    small = edge_distance(both, both, np.concatenate((uv, uv / 2)))
+    np.testing.assert_allclose(small, np.concatenate((expected, expected / 2)), atol=1e-6)
     sphere = trimesh.creation.icosphere(1).faces.astype(np.int32)
     assert (edge_distance(sphere, sphere, np.zeros((42, 2), np.float32)) == 1).all()
 

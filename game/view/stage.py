@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from panda3d.core import Camera as CameraNode
 from panda3d.core import CullFaceAttrib, GraphicsOutput, NodePath, Texture
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from game.appearance import BodyPaint
 from game.materials import Optics, Print, cloth_inputs, optics_of
@@ -211,9 +213,14 @@ def edge_distance(
     ends = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), 1)
     _, first, count = np.unique(ends, axis=0, return_index=True, return_counts=True)
     free = drawn_faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)[first[count == 1]]
+    joined = coo_matrix((np.ones(drawn_faces.size), (drawn_faces.ravel(), np.roll(drawn_faces, 1, 1).ravel())))
+    _, panel = connected_components(joined, directed=False)
     distance = np.ones(len(panel_uv), np.float32)
-    for start, stop in panel_uv[free]:
-        along = stop - start
-        t = np.clip((panel_uv - start) @ along / max(float(along @ along), 1e-12), 0.0, 1.0)
-        np.minimum(distance, np.linalg.norm(panel_uv - start - t[:, None] * along, axis=1), out=distance)
+    # Panels lie on top of each other in the pattern's plane: an edge counts on its own panel only.
+    for start, stop in free:
+        own = panel == panel[start]
+        along = panel_uv[stop] - panel_uv[start]
+        away = panel_uv[own] - panel_uv[start]
+        t = np.clip(away @ along / max(float(along @ along), 1e-12), 0.0, 1.0)
+        distance[own] = np.minimum(distance[own], np.linalg.norm(away - t[:, None] * along, axis=1))
     return distance
