@@ -7,6 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from game.protocol import Graphics
 from solver.errors import ChevalError
 
 COMMANDS = {
@@ -19,8 +20,15 @@ COMMANDS = {
 }
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The command line of CLI.md, as far as it is built."""
+def open_graphics() -> Graphics:
+    """The engine, imported only by commands that draw."""
+    from game.view.graphics import OffscreenGraphics
+
+    return OffscreenGraphics()
+
+
+def build_parser(chosen: str | None) -> argparse.ArgumentParser:
+    """The command line of CLI.md, as far as it is built. Only the command `chosen` is loaded and gets its options."""
     parser = argparse.ArgumentParser(
         prog="cheval",
         description="A real-time fitting mirror: depth camera in, measured and dressed avatar out.",
@@ -28,6 +36,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
+        if name != chosen:
+            subparsers.add_parser(name, help=summary)
+            continue
         module = importlib.import_module(f"game.commands.{name}")
         subparser = subparsers.add_parser(
             name,
@@ -37,13 +48,14 @@ def build_parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(subparser)
-        subparser.set_defaults(run=module.run)
+        subparser.set_defaults(run=module.run, open_graphics=open_graphics)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit status (CLI.md): 0, 2 usage, 3 bad input, 4 device lost, 130 interrupted."""
-    arguments = build_parser().parse_args(argv)
+    """Runs one command and returns its exit status: 0 done, 2 usage, 3 bad input, 4 device lost, 130 interrupted."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = build_parser(next((word for word in words if not word.startswith("-")), None)).parse_args(words)
     try:
         return arguments.run(arguments)
     except ChevalError as error:

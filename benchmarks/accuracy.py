@@ -1,8 +1,8 @@
 """Scans of simulated shoppers against their true bodies: measures and surface, mean, spread and worst.
 
-The shoppers (seeds 200 and up) were used for nothing else: not for building, tuning or validating. Each stands before a
-camera with lasting errors of its own. Their true bodies lie outside the model's shape space, naked, breathed half in; heights
-are those of the true body as it stood. Clothes are tight and count as error.
+The shoppers (seeds 200 and up) were used for nothing else: not for building, tuning or validating. Each stands before
+a camera with lasting errors of its own. Their true bodies lie outside the model's shape space, naked, breathed half
+in; heights are those of the true body as it stood. Clothes are tight and count as error.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from game.assets import POSE_LANDMARKER, load_body_model
 from game.console import Progress
 from game.scan import Scan, scan_source
 from solver.body import BodyModel, RestBody, canonical_pose, joint_transforms, skin
+from solver.errors import ChevalError
 from solver.measures import Measurements, measure_body
 from solver.normals import NormalField
 
@@ -44,7 +45,7 @@ def run(json: bool, seeds: range | None = None, options: str = CAMERA) -> dict[s
             try:
                 with PoseLandmarker(POSE_LANDMARKER) as landmarker:
                     scan = scan_source(source, model, landmarker)
-            except Exception as error:
+            except ChevalError as error:
                 failures[seed] = str(error)
                 continue
             truth = true_measures(model, source)
@@ -112,7 +113,17 @@ def surface_errors(model: BodyModel, source: SimulatedSource, scan: Scan) -> tup
     true surface, along its normals, after taking out the shift that lies between the two A-poses."""
     true = canonical_vertices(model, true_body(model, source))
     normals = NormalField(model.faces, model.vertex_count)(true)
-    limbs = ("trunk", "upper_arm_l", "upper_arm_r", "lower_arm_l", "lower_arm_r", "thigh_l", "thigh_r", "calf_l", "calf_r")
+    limbs = (
+        "trunk",
+        "upper_arm_l",
+        "upper_arm_r",
+        "lower_arm_l",
+        "lower_arm_r",
+        "thigh_l",
+        "thigh_r",
+        "calf_l",
+        "calf_r",
+    )
     chosen = np.isin(model.part_labels, [model.part(name) for name in limbs])
     found = scan.reconstruction.vertices[chosen].astype(np.float64)
     tree = cKDTree(true)
