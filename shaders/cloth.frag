@@ -29,7 +29,7 @@ uniform float melange;      // how unevenly the fibres took the dye
 in vec3 world;
 in vec3 world_normal;
 in vec2 pattern;
-in float edge;
+in vec2 edge;        // distance from the nearest free edge and from the nearest seam [m]
 in float open;       // ambient visibility
 out vec4 result;
 
@@ -100,9 +100,11 @@ void main() {
     albedo *= 1.0 + melange * fibre;
 #endif
     // A hem is folded over and stitched 20 mm from the edge: a shallow groove, a thicker edge.
-    float line = exp(-pow((edge - 0.020) / max(0.0011, 0.7 * pixel), 2.0)) * min(1.0, 0.0016 / max(pixel, 1e-5));
-    float fold = 1.0 - smoothstep(0.0, 0.0035, edge);
-    albedo *= (1.0 - 0.35 * line) * (1.0 - 0.12 * fold) * (1.0 - min(groove, 0.4));
+    float line = exp(-pow((edge.x - 0.020) / max(0.0011, 0.7 * pixel), 2.0)) * min(1.0, 0.0016 / max(pixel, 1e-5));
+    float fold = 1.0 - smoothstep(0.0, 0.0035, edge.x);
+    // Along a seam the cloth dips into the stitches.
+    float seam = exp(-pow(edge.y / max(0.0016, 0.8 * pixel), 2.0)) * min(1.0, 0.003 / max(pixel, 1e-5));
+    albedo *= (1.0 - 0.35 * line) * (1.0 - 0.30 * seam) * (1.0 - 0.12 * fold) * (1.0 - min(groove, 0.4));
 
     float visible = key_visibility(world, n, 1.4);
     float nv = max(dot(n, v), 0.0);

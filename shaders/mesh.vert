@@ -15,10 +15,10 @@ out vec4 paint;
 out vec4 kind;
 #else
 in vec2 panel;      // position in the flat pattern [m]
-in float trim;      // distance to the nearest free edge in the pattern [m]
+in vec2 trim;       // distance to the nearest free edge and to the nearest seam in the pattern [m]
 out vec2 pattern;
 in float ambient;   // visibility
-out float edge;
+out vec2 edge;
 out float open;
 #endif
 

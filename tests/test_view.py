@@ -22,8 +22,9 @@ from game.view.coverage import GIVE, hidden_depth
 from game.view.portraits import portraits
 from game.view.quality import FINE, LIVE
 from game.view.shaders import PROGRAMS, program, shader_source
-from game.view.stage import Stage, edge_distance
+from game.view.stage import Stage
 from game.view.studio import FLOOR_HALF, paper_roll
+from game.view.tailoring import line_distances
 from solver.body import RestBody, canonical_pose, joint_transforms, shape_body, skin
 from solver.errors import InputError, UsageError
 from solver.types import Intrinsics
@@ -284,21 +285,22 @@ def test_prints_on_screen_and_in_files_are_the_same(stage):
         assert kind == PrintKind.CHECKS or np.mean(agreed) > 0.9
 
 
-def test_hems_are_found_and_seams_are_not():
+def test_hems_and_seams_are_told_apart():
     _, faces, uv = sheet(0.3, 7)
-    expected = np.minimum.reduce([uv[:, 0], uv[:, 1], 0.3 - uv[:, 0], 0.3 - uv[:, 1]])
-    np.testing.assert_allclose(edge_distance(faces, faces, uv), expected, atol=1e-6)
-    # A tube: the sheet's left and right column are one. The seam is no edge, though the pattern is cut there.
+    border = np.minimum.reduce([uv[:, 0], uv[:, 1], 0.3 - uv[:, 0], 0.3 - uv[:, 1]])
+    hem, seam = line_distances(faces, faces, uv)
+    np.testing.assert_allclose(hem, border, atol=1e-6)
+    assert (seam == 1).all()
+    # A tube: the sheet's left and right column are sewn together.
     merged = np.arange(49).reshape(7, 7)
     merged[:, 6] = merged[:, 0]
-    tube = merged.ravel()[faces].astype(np.int32)
-    np.testing.assert_allclose(edge_distance(tube, faces, uv), np.minimum(uv[:, 1], 0.3 - uv[:, 1]), atol=1e-6)
+    hem, seam = line_distances(merged.ravel()[faces].astype(np.int32), faces, uv)
+    np.testing.assert_allclose(hem, np.minimum(uv[:, 1], 0.3 - uv[:, 1]), atol=1e-6)
+    np.testing.assert_allclose(seam, np.minimum(uv[:, 0], 0.3 - uv[:, 0]), atol=1e-6)
     # Two panels that lie on each other in the pattern's plane: the small one's edges are not the large one's.
     both = np.concatenate((faces, faces + 49))
-    small = edge_distance(both, both, np.concatenate((uv, uv / 2)))
-    np.testing.assert_allclose(small, np.concatenate((expected, expected / 2)), atol=1e-6)
-    sphere = trimesh.creation.icosphere(1).faces.astype(np.int32)
-    assert (edge_distance(sphere, sphere, np.zeros((42, 2), np.float32)) == 1).all()
+    hem, _ = line_distances(both, both, np.concatenate((uv, uv / 2)))
+    np.testing.assert_allclose(hem, np.concatenate((border, border / 2)), atol=1e-6)
 
 
 def test_skin_gives_way_under_cloth_only():

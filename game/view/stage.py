@@ -6,8 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 from panda3d.core import Camera as CameraNode
 from panda3d.core import CullFaceAttrib, GraphicsOutput, NodePath, Texture
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from game.appearance import BodyPaint
 from game.materials import Optics, Print, cloth_inputs, optics_of
@@ -20,6 +18,7 @@ from game.view.model import Model
 from game.view.quality import LIVE, Quality
 from game.view.shaders import program
 from game.view.studio import Studio, smooth_texture
+from game.view.tailoring import line_distances
 from solver.ambient import ambient_visibility
 from solver.errors import UsageError
 from solver.mesh import split_at_seams
@@ -99,10 +98,10 @@ class Stage:
         flat pattern [m]; `uv_faces` (F, 3) index them where panels meet in shared particles (default: `faces`).
         """
         source, uv_index, drawn_faces = split_at_seams(faces, faces if uv_faces is None else uv_faces)
-        edge = edge_distance(faces, drawn_faces, panel_uv[uv_index])
+        edge, seam = line_distances(faces, drawn_faces, panel_uv[uv_index])
         columns = {
             "panel": np.ascontiguousarray(panel_uv[uv_index], np.float32),
-            "trim": edge[:, None],
+            "trim": np.stack((edge, seam), 1),
             "offset": np.zeros((len(source), 1), np.float32),
             "ambient": np.ones((len(source), 1), np.float32),
         }
@@ -201,26 +200,3 @@ class Stage:
         root.set_shader_input("picture", picture)
         root.set_shader_input("pixel", (1.0 / self.size[0], 1.0 / self.size[1]))
         return root
-
-
-def edge_distance(
-    faces: NDArray[np.int32], drawn_faces: NDArray[np.int32], panel_uv: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Distance in the pattern [m] of every drawn vertex from the nearest free edge (hem, neckline, cuff), shape (N,).
-
-    Free edges belong to one triangle of `faces`; seams do not, though the pattern is cut there. 1 where there is none.
-    """
-    ends = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), 1)
-    _, first, count = np.unique(ends, axis=0, return_index=True, return_counts=True)
-    free = drawn_faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)[first[count == 1]]
-    joined = coo_matrix((np.ones(drawn_faces.size), (drawn_faces.ravel(), np.roll(drawn_faces, 1, 1).ravel())))
-    _, panel = connected_components(joined, directed=False)
-    distance = np.ones(len(panel_uv), np.float32)
-    # Panels lie on top of each other in the pattern's plane: an edge counts on its own panel only.
-    for start, stop in free:
-        own = panel == panel[start]
-        along = panel_uv[stop] - panel_uv[start]
-        away = panel_uv[own] - panel_uv[start]
-        t = np.clip(away @ along / max(float(along @ along), 1e-12), 0.0, 1.0)
-        distance[own] = np.minimum(distance[own], np.linalg.norm(away - t[:, None] * along, axis=1))
-    return distance
