@@ -188,12 +188,19 @@ class BodyTracker:
                 best = merit, state, replace(self.status)
         assert best is not None
         _, state, self.status = best
-        if min(self.status.agreement, self.status.coverage) < 0.5:
+        if not self._is_plausible(state):
             raise NotAPersonError("what is in view is not a person standing upright: clear the space before the camera")
         self._state, self._motion, self._doubts = state, _still(self.model), 0
         self._habit = state.pose.copy()
         self._captured_at = self._last_seen_at = frame.captured_at
         return state
+
+    def _is_plausible(self, state: Articulation) -> bool:
+        """Whether what was fitted is a person: most of the model and of the pixels explain each other, closely, and
+        the body is one that people have (a mean square of 1 standard deviation is usual; 2.5 nobody's)."""
+        status = self.status
+        oddness = float(np.mean(np.square(state.shape[: self._whole.shape_count])))
+        return min(status.agreement, status.coverage) > 0.6 and status.residual_m < 0.025 and oddness < 2.5
 
     def _trunk_position(self, observation: Observation) -> NDArray[np.float64] | None:
         """Middle of the hips (or shoulders), inside the body, frame w; None without depth there."""

@@ -1,0 +1,82 @@
+"""Slow and obvious twins of solver.kernels.pixel_association."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from solver.kernels.pixel_association import MATCHED, STICKS_OUT, UNCOVERED
+
+
+def grow_region(depth, seeds, allowed, relative_step):
+    region = (seeds != 0) & (allowed != 0)
+    while True:
+        grown = region.copy()
+        for v, u in np.argwhere(region):
+            for y, x in ((v + 1, u), (v - 1, u), (v, u + 1), (v, u - 1)):
+                inside = 0 <= y < depth.shape[0] and 0 <= x < depth.shape[1]
+                if inside and allowed[y, x]:
+                    z = depth[v, u]
+                    if abs(depth[y, x] - z) < 0.03 + relative_step * z * z:
+                        grown[y, x] = True
+        if (grown == region).all():
+            return region
+        region = grown
+
+
+def nearest_person_distance(person):
+    """Distance [px] of every pixel to the nearest one labelled 1."""
+    there = np.argwhere(person == 1)
+    rows, columns = np.indices(person.shape)
+    return np.sqrt(np.min([(rows - v) ** 2 + (columns - u) ** 2 for v, u in there], axis=0))
+
+
+def associate_pixels(rendered, depth, person, nearest, camera, matching):
+    """Pulls as a list of (kind, pixel, target, direction, offset, sigma), and the five counts."""
+    pulls, known, agreeing, covered = [], 0, 0, 0
+    height, width = depth.shape
+
+    def ray(u, v):
+        return np.array([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, 1.0])
+
+    for v in range(height):
+        for u in range(width):
+            zm, z = float(rendered.depth[v, u]), float(depth[v, u])
+            chosen = (u + 2 * v) % matching.outline_stride == 0
+            if zm > 0 and person[v, u] == 1 and abs(z - zm) < matching.gate:
+                known, covered = known + 1, covered + 1
+                a, b, c = rendered.vertices[rendered.faces[rendered.triangle[v, u]]].astype(np.float64)
+                normal = np.cross(b - a, c - a)
+                normal /= np.linalg.norm(normal)
+                along = normal @ ray(u, v)
+                noise = np.hypot(z * z * matching.disparity_noise, matching.depth_floor)
+                offset = normal @ (zm * ray(u, v) - z * ray(u, v))
+                agreeing += abs(offset) < 0.02 + 3 * noise
+                if along <= -0.15 * np.linalg.norm(ray(u, v)):
+                    sigma = np.hypot(noise * along, matching.surface_sigma)
+                    pulls.append((MATCHED, v * width + u, z * ray(u, v), normal, offset, sigma))
+            elif zm > 0 and person[v, u] != 1:
+                if person[v, u] == 0 and not 0 < z < zm + 0.05:
+                    known += 1
+                    if chosen and nearest[v, u] >= 0:
+                        y, x = divmod(int(nearest[v, u]), width)
+                        length = np.hypot(u - x, v - y)
+                        d = np.array([u - x, v - y]) / length
+                        direction = np.array([d[0], d[1], -(d @ ray(u, v)[:2])])
+                        offset = length * zm / camera.fx
+                        pulls.append(
+                            (STICKS_OUT, v * width + u, zm * ray(x, y), direction, offset, matching.outline_sigma)
+                        )
+            elif person[v, u] == 1 and chosen:
+                point = z * ray(u, v)
+                window = [
+                    (np.linalg.norm(point - rendered.depth[j, i] * ray(i, j)), j * width + i)
+                    for j in range(max(0, v - matching.reach), min(height, v + matching.reach + 1))
+                    for i in range(max(0, u - matching.reach), min(width, u + matching.reach + 1))
+                    if rendered.depth[j, i] > 0
+                ]
+                if window:
+                    length, pixel = min(window)
+                    y, x = divmod(pixel, width)
+                    direction = (rendered.depth[y, x] * ray(x, y) - point) / length
+                    pulls.append((UNCOVERED, pixel, point, direction, length, matching.outline_sigma))
+    return pulls, (known, agreeing, int((person == 1).sum()), covered)

@@ -1,0 +1,133 @@
+"""Pulls of the depth image on the model: against their naive twins, and where they must point."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+from solver.kernels.pixel_association import (
+    MATCHED,
+    STICKS_OUT,
+    UNCOVERED,
+    PixelMatching,
+    Pulls,
+    Rendered,
+    associate_pixels,
+    find_nearest_person,
+    grow_region,
+)
+from solver.rasterizer import Rasterizer
+from solver.types import Intrinsics
+from tests.naive import pixel_association as naive
+
+CAMERA = Intrinsics(40, 30, 60.0, 60.0, 19.5, 14.5)
+MATCHING = PixelMatching(0.12, 0.006, 0.03, 6, 2, 0.002, 0.001)
+
+
+def ball(x, z, radius=0.3, rings=12):
+    """A closed sphere in frame c."""
+    theta, phi = np.meshgrid(np.linspace(0.01, np.pi - 0.01, rings), np.linspace(0, 2 * np.pi, 2 * rings + 1)[:-1])
+    vertices = np.stack([np.sin(theta) * np.cos(phi), np.cos(theta), np.sin(theta) * np.sin(phi)], -1).reshape(-1, 3)
+    faces = []
+    for i in range(2 * rings):
+        for j in range(rings - 1):
+            a, b = i * rings + j, (i + 1) % (2 * rings) * rings + j
+            faces += [(a, b, b + 1), (a, b + 1, a + 1)]
+    return (vertices * radius + (x, 0.0, z)).astype(np.float32), np.array(faces, np.int32)
+
+
+def scene(x_model=0.0, z_model=2.0, x_seen=0.0, z_seen=2.0):
+    """The model's picture, the measured depth (a wall at 4 m behind) and who is where."""
+    vertices, faces = ball(x_model, z_model)
+    raster = Rasterizer(CAMERA).render(vertices, faces, cull_back=False)
+    rendered = Rendered(raster.depth.copy(), raster.triangle.copy(), faces, vertices)
+    seen = Rasterizer(CAMERA).render(*ball(x_seen, z_seen), cull_back=False).depth.copy()
+    person = (seen > 0).astype(np.uint8)
+    depth = np.where(seen > 0, seen, np.float32(4.0))
+    return rendered, depth, person
+
+
+def pulls_of(rendered, depth, person, matching=MATCHING):
+    pulls = Pulls(*(np.zeros(s, t) for s, t in PULL_ARRAYS))
+    nearest = np.empty(depth.shape, np.int32)
+    find_nearest_person(person, nearest)
+    count, *counts = associate_pixels(rendered, depth, person, nearest, CAMERA, matching, pulls)
+    return Pulls(*(a[:count] for a in pulls)), tuple(counts), nearest
+
+
+PULL_ARRAYS = (
+    (1200, np.uint8),
+    (1200, np.int32),
+    ((1200, 3), np.float64),
+    ((1200, 3), np.float64),
+    (1200, np.float64),
+    (1200, np.float64),
+)
+
+
+def test_pulls_are_those_of_the_naive_twin():
+    rng = np.random.default_rng(1)
+    for shift in ((0.0, 0.0), (0.15, 0.03), (-0.3, 0.3)):
+        rendered, depth, person = scene(shift[0], 2.0 + shift[1])
+        depth += rng.normal(0.0, 0.02, depth.shape).astype(np.float32) * (person == 1)
+        depth[rng.uniform(size=depth.shape) < 0.1] = 0.0
+        person[(depth == 0.0) & (rng.uniform(size=depth.shape) < 0.5)] = 2
+        person[(depth == 0.0) & (person == 1)] = 0
+        pulls, counts, nearest = pulls_of(rendered, depth, person)
+        expected, expected_counts = naive.associate_pixels(rendered, depth, person, nearest, CAMERA, MATCHING)
+        assert counts == expected_counts
+        assert [p[0] for p in expected] == pulls.kinds.tolist()
+        assert [p[1] for p in expected] == pulls.pixels.tolist()
+        for found, wanted in zip(pulls[2:], zip(*(p[2:] for p in expected), strict=True), strict=True):
+            np.testing.assert_allclose(found, np.array(wanted), atol=2e-5)
+
+
+def test_a_model_in_place_matches_and_nothing_else_pulls():
+    pulls, (known, agreeing, person, covered), _ = pulls_of(*scene())
+    assert (pulls.kinds == MATCHED).all()
+    assert known == agreeing == person == covered
+    assert np.abs(pulls.offsets).max() < 1e-5
+
+
+def test_every_pull_goes_towards_the_person():
+    """The ball is seen 15 cm to the right of the model: least squares over a shift finds it from any kind of pull."""
+    rendered, depth, person = scene(x_model=0.0, x_seen=0.15)
+    pulls, _, _ = pulls_of(rendered, depth, person)
+    for kind in (STICKS_OUT, UNCOVERED):
+        of = pulls.kinds == kind
+        assert of.sum() > 10
+        step = -pulls.directions[of] * pulls.offsets[of, None]
+        assert step[:, 0].mean() > 0.03, kind
+        assert abs(step[:, 1].mean()) < 0.02
+
+
+def test_regions_grow_as_their_twin_does():
+    rng = np.random.default_rng(2)
+    depth = (2.0 + np.cumsum(rng.normal(0.0, 0.02, (12, 15)), axis=1)).astype(np.float32)
+    allowed = (rng.uniform(size=depth.shape) < 0.9).astype(np.uint8)
+    seeds = np.zeros_like(allowed)
+    seeds[5, 4] = seeds[11, 14] = 1
+    region, stack = np.empty_like(allowed), np.empty(depth.size, np.int32)
+    count = grow_region(depth, seeds, allowed, 0.002, stack, region)
+    expected = naive.grow_region(depth, seeds, allowed, 0.002)
+    assert (region.astype(bool) == expected).all()
+    assert count == expected.sum()
+    assert 1 < count < depth.size
+
+
+def test_nearest_person_pixel():
+    rng = np.random.default_rng(3)
+    person = np.zeros((40, 50), np.uint8)
+    for _ in range(6):
+        v, u = rng.integers(40), rng.integers(50)
+        person[v : v + 4, u : u + 5] = 1
+    person[20:, :10] = 2
+    nearest = np.empty(person.shape, np.int32)
+    find_nearest_person(person, nearest)
+    assert (person.reshape(-1)[nearest] == 1).all()
+    v, u = np.indices(person.shape)
+    found = np.hypot(nearest // 50 - v, nearest % 50 - u)
+    np.testing.assert_allclose(naive.nearest_person_distance(person), distance_transform_edt(person != 1))
+    assert np.abs(found - distance_transform_edt(person != 1)).max() < 0.5
+    find_nearest_person(np.zeros_like(person), nearest)
+    assert (nearest == -1).all()
