@@ -51,7 +51,7 @@ def fill_row(depth_row, filled_row):
             filled_row[x] = right
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "arcp", "nsz"})
 def project_to_color(x, y, z, camera):
     """Pixel (u, v) of the point (x, y, z) [m] of the depth camera in the colour image; (-1, -1) behind the camera."""
     r, t = camera.rotation, camera.translation
@@ -60,8 +60,9 @@ def project_to_color(x, y, z, camera):
     pz = r[2, 0] * x + r[2, 1] * y + r[2, 2] * z + t[2]
     if pz <= 0.0:
         return -1.0, -1.0
-    px /= pz
-    py /= pz
+    per_pz = 1.0 / pz
+    px *= per_pz
+    py *= per_pz
     if camera.distortion != PINHOLE:
         k = camera.coefficients
         r2 = px * px + py * py
@@ -76,7 +77,7 @@ def project_to_color(x, y, z, camera):
     return camera.fx * px + camera.cx, camera.fy * py + camera.cy
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "arcp", "nsz"})
 def align_color(depth, intrinsics, color, camera, filled_row, aligned):
     """Bilinear colour (H, W, 3) uint8 of every pixel of `depth` (H, W) [m], looked up in `color` (h, w, 3).
 
@@ -85,6 +86,7 @@ def align_color(depth, intrinsics, color, camera, filled_row, aligned):
     Points that the colour camera cannot see take the colour of what hides them.
     """
     height, width = depth.shape
+    per_fx = 1.0 / intrinsics.fx
     color_height, color_width = color.shape[:2]
     for y in range(height):
         fill_row(depth[y], filled_row)
@@ -93,7 +95,7 @@ def align_color(depth, intrinsics, color, camera, filled_row, aligned):
             z = np.float64(filled_row[x])
             if z <= 0.0:
                 z = 1e6
-            u, v = project_to_color((x - intrinsics.cx) / intrinsics.fx * z, ray_y * z, z, camera)
+            u, v = project_to_color((x - intrinsics.cx) * per_fx * z, ray_y * z, z, camera)
             if not (-0.5 <= u < color_width - 0.5 and -0.5 <= v < color_height - 0.5):
                 aligned[y, x, 0] = aligned[y, x, 1] = aligned[y, x, 2] = 0
                 continue
@@ -101,8 +103,11 @@ def align_color(depth, intrinsics, color, camera, filled_row, aligned):
             v = min(max(v, 0.0), color_height - 1.0)
             x0, y0 = int(u), int(v)
             x1, y1 = min(x0 + 1, color_width - 1), min(y0 + 1, color_height - 1)
-            fu, fv = u - x0, v - y0
+            # Weights in 1/2048: whole numbers are faster than floats here, and their error is below one grey level.
+            fu, fv = int((u - x0) * 2048.0 + 0.5), int((v - y0) * 2048.0 + 0.5)
+            w11, w10, w01 = fu * fv, fv * (2048 - fu), fu * (2048 - fv)
+            w00 = 2048 * 2048 - w11 - w10 - w01
             for channel in range(3):
-                top = (1.0 - fu) * color[y0, x0, channel] + fu * color[y0, x1, channel]
-                bottom = (1.0 - fu) * color[y1, x0, channel] + fu * color[y1, x1, channel]
-                aligned[y, x, channel] = np.uint8((1.0 - fv) * top + fv * bottom + 0.5)
+                blend = w00 * color[y0, x0, channel] + w01 * color[y0, x1, channel]
+                blend += w10 * color[y1, x0, channel] + w11 * color[y1, x1, channel]
+                aligned[y, x, channel] = np.uint8((blend + 2048 * 1024) >> 22)
