@@ -40,9 +40,11 @@ class RefinementSettings:
         (72, 0.05, 0.005),
     )
     """Gauss-Newton steps of the shape and all poses: coefficients, gate [m], spread of the model's surface [m]."""
-    pose_steps: int = 2
-    pose_gate_m: float = 0.04
-    pose_sigma_m: float = 0.003
+    own_steps: int = 2
+    """Steps of shape and poses with the person's own model in every sweep. The shape must stay free: a body a little too
+    thin, in poses a little too near to the camera, fits each picture alone nearly as well."""
+    own_gate_m: float = 0.04
+    own_sigma_m: float = 0.003
     on_floor: bool = True
     """z = 0 of the world is the floor that the person stands on."""
 
@@ -124,7 +126,7 @@ class _Refinement:
         self._clock = clock
         self._seconds: dict[str, float] = {}
         self._steps_done = 0
-        self._steps = len(settings.shape_steps) + settings.sweeps * (settings.pose_steps + 2) + 3
+        self._steps = len(settings.shape_steps) + settings.sweeps * (settings.own_steps + 2) + 3
 
     def run(self) -> Reconstruction:
         settings = self.settings
@@ -143,9 +145,10 @@ class _Refinement:
                 rest = to_rest(volume, fit_displacement(volume)[0])
                 own = replace(self.model, template=self._own_template(rest, batch.shape))
             batch.set_model(own, batch.shape)
-            for _ in range(settings.pose_steps):
-                with self._stage("poses"):
-                    report = batch.align(0, settings.pose_gate_m, settings.pose_sigma_m)
+            for _ in range(settings.own_steps):
+                with self._stage("shape and poses"):
+                    report = batch.align(self.model.shape_count, settings.own_gate_m, settings.own_sigma_m)
+            rest = shape_body(own, batch.shape)
             volume = self._fuse(rest, batch)
         with self._stage("surface"):
             fitted, seen = fit_displacement(volume)
