@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import interp1d
 from scipy.sparse import coo_array, diags_array
 from scipy.sparse.linalg import splu
 from scipy.spatial import ConvexHull
@@ -47,7 +46,7 @@ class BodyFigure:
     def __init__(self, model: BodyModel, vertices: NDArray) -> None:
         vertices = np.asarray(vertices, np.float64)
         names = np.array(model.part_names)[model.part_labels]
-        self.trunk = vertices[np.isin(names, ["trunk"])]
+        self.trunk = vertices[names == "trunk"]
         self.arms = {side: _arm_axis(model, vertices, names, side) for side in "lr"}
         self._slice_trunk(vertices[np.isin(names, ["trunk", "thigh_l", "thigh_r"])])
         self._find_ridge()
@@ -85,12 +84,12 @@ class BodyFigure:
             at_top = near & (z > highest - 0.012)
             top.append(highest)
             ridge.append(y[at_top].mean())
-        self._ridge = interp1d(columns, np.stack([top, ridge]), bounds_error=False, fill_value=(0, 0))
-        self._ridge_end = columns[-1]
+        self._ridge = columns, np.array(top), np.array(ridge)
 
     def ridge(self, x: NDArray) -> NDArray[np.float64]:
         """Height and y [m] of the shoulder ridge at `x`, shape (2, n)."""
-        return self._ridge(np.minimum(np.abs(x), self._ridge_end))
+        columns, top, ridge = self._ridge
+        return np.stack([np.interp(np.abs(x), columns, top), np.interp(np.abs(x), columns, ridge)])
 
     def around(self, angle: NDArray, z: NDArray) -> NDArray[np.float64]:
         """Points [m], shape (n, 2), on the trunk's hull at `angle` (0 in front, positive to the wearer's left)."""
@@ -158,9 +157,8 @@ def _shoulder_level(pattern_mesh: PatternMesh, figure: BodyFigure) -> float:
 
 def _outline_spans(panel: PanelMesh, y: NDArray) -> tuple[NDArray[np.float64], float]:
     """Half width of the panel at heights `y`, and the height of the underarm points."""
-    side, underarm = panel.panel.edge("side_l").points, panel.panel.edge("armhole_l").points
-    level = float(max(side[:, 1].max(), -np.inf))
-    del underarm
+    side = panel.panel.edge("side_l").points
+    level = float(side[:, 1].max())
     order = np.argsort(side[:, 1])
     return np.interp(y, side[order, 1], np.abs(side[order, 0])), level
 
@@ -248,15 +246,14 @@ def _smoothed(mesh: SewnMesh, places: NDArray) -> NDArray[np.float64]:
 def _arm_axis(model: BodyModel, vertices: NDArray, names: NDArray, side: str) -> ArmAxis:
     upper, lower = names == f"upper_arm_{side}", names == f"lower_arm_{side}"
     rims = []
-    for a, b in ((np.isin(names, ["trunk"]), upper), (upper, lower), (lower, names == f"hand_{side}")):
+    for a, b in ((names == "trunk", upper), (lower, names == f"hand_{side}")):
         across = a[model.faces].any(axis=1) & b[model.faces].any(axis=1)
         rims.append(vertices[np.unique(model.faces[across])].mean(axis=0))
-    shoulder, elbow, wrist = rims
+    shoulder, wrist = rims
     direction = (wrist - shoulder) / np.linalg.norm(wrist - shoulder)
     points = vertices[upper | lower] - shoulder
     s = points @ direction
     distance = np.linalg.norm(points - s[:, None] * direction, axis=1)
     along = np.linspace(0.0, float(s.max()), 16)
     radii = [distance[np.abs(s - a) < 0.03].max() if (np.abs(s - a) < 0.03).any() else distance.mean() for a in along]
-    del elbow
     return ArmAxis(shoulder, direction, along, np.array(radii))

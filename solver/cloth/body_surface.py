@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from solver.body import BodyModel
 from solver.kernels.advance_cloth import BodyMotion
@@ -31,13 +31,10 @@ class ContactBody:
         """Touchable vertices of the trunk's group."""
         self._normals = NormalField(self.faces, len(self.vertex_ids))
         shape = (len(self.vertex_ids), 3)
-        self.surface = BodySurface(
-            self.faces,
-            _neighbors(self.faces, self.face_groups),
-            *(np.zeros(shape, np.float32) for _ in range(3)),
-            np.zeros(shape[0], np.float32),
-        )
-        self.motion = BodyMotion(*(np.zeros(shape, np.float32) for _ in range(4)))
+        buffers = [np.zeros(shape, np.float32) for _ in range(7)]
+        lifts = np.zeros(shape[0], np.float32)
+        self.surface = BodySurface(self.faces, _neighbors(self.faces, self.face_groups), *buffers[:3], lifts=lifts)
+        self.motion = BodyMotion(*buffers[3:])
         self.place(vertices)
         self.surface.lifts[:] = self._lifts()
 
@@ -78,7 +75,7 @@ class ContactBody:
         points, normals = self.motion.end.astype(np.float64), self.motion.end_normals.astype(np.float64)
         group = np.zeros(len(points), np.int32)
         group[self.faces[self.face_groups == ARMS]] = ARMS
-        pairs = cKDTree(points).query_pairs(BUMP_REACH_M, output_type="ndarray")
+        pairs = KDTree(points).query_pairs(BUMP_REACH_M, output_type="ndarray")
         pairs = np.concatenate([pairs, pairs[:, ::-1]])
         here, there = pairs.T
         alike = (group[here] == group[there]) & ((normals[here] * normals[there]).sum(axis=1) > 0.2)
@@ -98,7 +95,7 @@ class ContactBody:
         if not len(candidates):
             return np.full(len(points), -1, np.int32)
         corners = self.motion.end[self.faces[candidates]].astype(np.float64)
-        tree = cKDTree(corners.mean(axis=1))
+        tree = KDTree(corners.mean(axis=1))
         count = min(12, len(candidates))
         near = tree.query(points, k=count)[1].reshape(len(points), count)
         distance = point_triangle_distance(np.asarray(points, np.float64)[:, None], corners[near])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from solver.cloth.fabric import Fabric
 from solver.cloth.sewing import SewnMesh
@@ -62,13 +62,14 @@ def rest_shape(uv: NDArray, faces: NDArray, triangles: NDArray) -> RestShape:
     cot_p = cotangents[f, i], cotangents[g, np.where(swapped, j, (j + 1) % 3)]
     cot_q = cotangents[f, (i + 1) % 3], cotangents[g, np.where(swapped, (j + 1) % 3, j)]
     weights = np.stack([sum(cot_q), sum(cot_p), -cot_p[0] - cot_q[0], -cot_p[1] - cot_q[1]], axis=1)
-    return RestShape(areas, gradients, np.stack([p, q, r, s], 1).astype(np.int32), np.stack([f, g], 1), weights)
+    hinges = np.stack([p, q, r, s], axis=1).astype(np.int32)
+    return RestShape(areas, gradients.astype(np.float64), hinges, np.stack([f, g], axis=1), weights)
 
 
 def particle_masses(mesh: SewnMesh, rest: RestShape, fabric: Fabric) -> NDArray[np.float64]:
     """A third of its triangles' mass for each particle [kg], shape (P,)."""
     share = fabric.mass * rest.areas * mesh.layers / 3.0
-    return np.bincount(mesh.triangles.ravel(), np.repeat(share, 3), mesh.particle_count)
+    return np.bincount(mesh.triangles.ravel(), np.repeat(share, 3), mesh.particle_count).astype(np.float64)
 
 
 def build_constraints(
@@ -195,7 +196,7 @@ def tethers(mesh: SewnMesh, anchors: NDArray, slack: float) -> tuple[NDArray[np.
     for panel in range(len(mesh.panel_names)):
         ids = np.flatnonzero(mesh.panels == panel)
         points = mesh.uv[ids].astype(np.float64)
-        pairs = cKDTree(points).query_pairs(HOP_EDGES * edge_length, output_type="ndarray")
+        pairs = KDTree(points).query_pairs(HOP_EDGES * edge_length, output_type="ndarray")
         ends.append(mesh.particles[ids[pairs]])
         lengths.append(np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1))
     both, length = np.sort(np.concatenate(ends), axis=1), np.concatenate(lengths)

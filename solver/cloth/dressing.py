@@ -94,7 +94,7 @@ class Garment:
             start[body.vertex_ids] = body.vertices
             steps = min(int(np.ceil(way / JUMP_STEP_M)), JUMP_STEPS_MAX)
             for share in np.linspace(0.0, 1.0, steps + 1)[1:]:
-                self.simulation.step(start + np.float32(share) * (target - start), FRAME_S)
+                self.simulation.step((start + share * (target - start)).astype(np.float32), FRAME_S)
         if not np.isfinite(self.simulation.positions).all():
             self.reset()
             return self.follow(body_vertices, dt)

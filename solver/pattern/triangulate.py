@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import Delaunay, QhullError, cKDTree
+from scipy.spatial import Delaunay, KDTree, QhullError
 
 from solver.errors import InputError
 from solver.pattern.panel import EdgeRef, Panel, Pattern
@@ -143,9 +143,9 @@ def _clear_of(boundary: NDArray, points: NDArray, spacing: float) -> NDArray[np.
         return points
     following = np.roll(boundary, -1, axis=0)
     middles, radii = (boundary + following) / 2.0, np.linalg.norm(following - boundary, axis=1) / 2.0
-    distance, nearest = cKDTree(middles).query(points)
+    distance, nearest = KDTree(middles).query(points)
     gabriel = distance > 1.05 * radii[nearest]
-    clear = cKDTree(np.concatenate([boundary, middles])).query(points)[0] > CLEARANCE * spacing
+    clear = KDTree(np.concatenate([boundary, middles])).query(points)[0] > CLEARANCE * spacing
     return points[gabriel & clear]
 
 

@@ -7,12 +7,12 @@ it is a regression on ANSUR II (4,082 men and 1,986 women), given beside it with
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 
 from solver.errors import InputError
 from solver.pattern.options import Option, required_measures, resolve_options
@@ -147,7 +147,7 @@ def _armhole_depth(tip: NDArray, chest: float, wanted: float, biceps: float) -> 
 
     if spare(wanted) >= 0.0:
         return wanted
-    return float(brentq(spare, wanted, wanted + biceps))
+    return _root(spare, wanted, wanted + biceps)
 
 
 def _trunk(name: str, block: _Block, neck_y: float, scoop: float) -> Panel:
@@ -179,14 +179,14 @@ def _sleeve(armhole_front: float, armhole_back: float, biceps: float, length: fl
         return bezier("cap", (width, 0.0), (0.56 * width, 0.0), (0.50 * width, height), (0.0, height))
 
     def height_for(width: float, length: float) -> float:
-        return float(brentq(lambda h: cap(width, h).length - length, 0.0, length, xtol=1e-7))
+        return _root(lambda h: cap(width, h).length - length, 0.0, length)
 
     def difference(front: float) -> float:
         return height_for(front, wanted[0]) - height_for(biceps - front, wanted[1])
 
     # Neither half may be wider than its own armhole is long.
     low, high = max(biceps - 0.999 * wanted[1], 0.3 * biceps), min(0.999 * wanted[0], 0.7 * biceps)
-    front = float(brentq(difference, low, high, xtol=1e-7))
+    front = _root(difference, low, high)
     back = biceps - front
     height = height_for(front, wanted[0])
     fall = max(length - height, 0.035)
@@ -220,6 +220,13 @@ def _rib(length: float) -> Panel:
         layers=2,
         place="neck",
     )
+
+
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    """Where `function` is zero between `low` and `high`."""
+    if function(low) * function(high) > 0.0:
+        raise InputError(f"{NAME}: no sleeve fits these measures; check upper_arm_girth, chest_girth and back_length")
+    return float(root_scalar(function, bracket=(low, high), xtol=1e-7).root)
 
 
 def _stitches() -> tuple[Stitch, ...]:
