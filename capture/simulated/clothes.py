@@ -112,13 +112,15 @@ def draw_outfit(person: Person, style: str, smoother: SurfaceSmoother, rng: np.r
         return Garment(field.astype(np.float32), thin, eased, fold, colors, pattern, period)
 
     return (
-        Garment(socks.astype(np.float32), 0.0015, np.zeros(len(v), np.float32), 0.0, (sock_color,) * 2, PLAIN, 1.0),
+        Garment(
+            socks.astype(np.float32), 0.0015, np.zeros(len(v), np.float32), 0.0, (sock_color, sock_color), PLAIN, 1.0
+        ),
         garment(bottom, bottom_ease, 0.005, bottom_colors, bottom_pattern),
         garment(top, top_ease, 0.007, top_colors, top_pattern),
     )
 
 
-def _two_colors(rng: np.random.Generator) -> tuple:
+def _two_colors(rng: np.random.Generator) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
     first, second = rng.choice(len(COLORS), 2, replace=False)
     return COLORS[first], COLORS[second]
 

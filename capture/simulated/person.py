@@ -41,12 +41,15 @@ class Person:
         """Sole to crown, as at rest."""
         return float(np.ptp(self.rest.vertices[:, 2]))
 
+    def breathing(self, share: float) -> NDArray[np.float32]:
+        """The naked body at rest, `share` 0 breathed out .. 1 breathed in, shape (V, 3)."""
+        return (self.rest.vertices + np.float32(share) * self.breath).astype(np.float32, copy=False)
+
     def canonical_vertices(self) -> NDArray[np.float32]:
         """The true naked surface in the canonical A-pose, breathed half in, soles at z = 0, shape (V, 3), frame b."""
         pose = canonical_pose(self.model, self.rest.joints)
-        vertices = skin(
-            self.model, self.rest.vertices + 0.5 * self.breath, joint_transforms(self.model, self.rest.joints, pose)
-        )
+        transforms = joint_transforms(self.model, self.rest.joints, pose)
+        vertices = skin(self.model, self.breathing(0.5), transforms)
         vertices[:, 2] -= vertices[:, 2].min()
         return vertices
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.simulated.camera import CAMERAS, Mount
-from capture.simulated.look import draw_figure
-from capture.simulated.motion import Moment, Motion, PhaseSpan, scan_script, still_script, visit_script
+from capture.simulated.look import Figure, draw_figure
+from capture.simulated.motion import Moment, Motion, PhaseSpan, Script, scan_script, still_script, visit_script
 from capture.simulated.options import SimulationOptions, parse_options
 from capture.simulated.person import Person, draw_person
 from capture.simulated.room import build_room, lighting
@@ -19,9 +19,11 @@ from capture.simulated.stage import CleanPicture, Stage
 from capture.simulated.surface_fields import SurfaceSmoother
 from capture.source import EndOfRecording, FrameTimeoutError, SourceInfo
 from solver.body import BodyModel, joint_transforms, skin
-from solver.errors import DeviceLostError
+from solver.errors import DeviceLostError, InputError
 from solver.types import Frame, read_only
 
+ABSENT = ("nobody", "chair", "rack")
+"""Faults with which nobody comes."""
 EMPTY_ROOM_S = 6.0
 """How long nothing happens where nobody comes."""
 CUT_OFFSET_M = 0.85
@@ -60,20 +62,13 @@ class SimulatedSource:
         smoother = SurfaceSmoother(model.faces, model.vertex_count)
         self.person: Person = draw_person(model, options.seed, smoother)
         """The true body."""
-        self._figure = draw_figure(
-            self.person, smoother, options.clothes, None if options.hair == "any" else options.hair
-        )
-        mark = (CUT_OFFSET_M if options.fault == "cut" else 0.0, options.distance)
-        turn = np.deg2rad(options.turn)
-        if options.fault == "statue":
-            script = still_script(self.person, mark, options.seconds + 2.0)
-        elif options.visit == "scan":
-            script = scan_script(self.person, mark, turn, options.seconds)
-        else:
-            script = visit_script(self.person, mark, turn, options.seconds)
-        self._motion = Motion(self.person, script)
-        self._person_comes = options.fault not in ("nobody", "chair", "rack")
-        self._duration = self._motion.duration_s if self._person_comes else EMPTY_ROOM_S
+        hair = None if options.hair == "any" else options.hair
+        self._figure: Figure | None = None
+        self._motion: Motion | None = None
+        if options.fault not in ABSENT:
+            self._figure = draw_figure(self.person, smoother, options.clothes, hair)
+            self._motion = Motion(self.person, self._script())
+        duration = self._motion.duration_s if self._motion else EMPTY_ROOM_S
 
         rng = np.random.default_rng([options.seed, 5])
         obstacle = options.fault if options.fault in ("chair", "rack") else None
@@ -90,13 +85,13 @@ class SimulatedSource:
         self._started_at: float | None = None
         self._info = SourceInfo(
             kind="simulated",
-            name=f"simulated {camera.name}, shopper {options.seed} ({self._figure.description})",
+            name=f"simulated {camera.name}, {self._who_comes()}",
             serial=f"sim-{camera.name}-{options.serial}",
             intrinsics=intrinsics,
             noise=camera.noise,
             frame_rate=options.fps,
             live=bool(options.live),
-            frame_count=int(self._duration * options.fps),
+            frame_count=int(duration * options.fps),
         )
 
     @classmethod
@@ -112,12 +107,12 @@ class SimulatedSource:
     @property
     def phases(self) -> tuple[PhaseSpan, ...]:
         """When the shopper does what: enter, pose, turn, mirror, leave."""
-        return self._motion.phases if self._person_comes else ()
+        return self._motion.phases if self._motion else ()
 
     @property
     def surface_faces(self) -> NDArray[np.int32]:
         """Triangles of `Truth.clothed`, shape (F, 3)."""
-        return self._figure.faces
+        return self._present()[0].faces
 
     def read(self, timeout_s: float = 1.0) -> Frame:
         """The next frame. Raises `EndOfRecording`, `DeviceLostError`, and where live `FrameTimeoutError`."""
@@ -153,26 +148,45 @@ class SimulatedSource:
         self.close()
 
     def truth(self, sequence: int) -> Truth:
-        """What is really there in frame `sequence`."""
+        """What is really there in frame `sequence`. Raises `InputError` where nobody comes."""
+        figure, _ = self._present()
         moment = self._moment(sequence)
         person = self.person
         transforms = joint_transforms(person.model, person.rest.joints, moment.pose, moment.T_wb)
         joints = np.einsum("jab,jb->ja", transforms[:, :3, :3], person.rest.joints) + transforms[:, :3, 3]
-        breath = np.float32(moment.breath)
-        naked = skin(person.model, person.rest.vertices + breath * person.breath, transforms)
-        clothed = self._stage.pose_figure(self._figure, transforms, moment.breath)
+        naked = skin(person.model, person.breathing(moment.breath), transforms)
+        clothed = self._stage.pose_figure(figure, transforms, moment.breath)
         return Truth(moment.pose, moment.T_wb, moment.breath, joints, naked, clothed)
 
     def clean_picture(self, sequence: int) -> CleanPicture:
         """Frame `sequence` as a camera without error sees it; overwritten by the next one."""
-        if not self._person_comes:
+        if self._figure is None:
             return self._stage.draw_room()
         moment = self._moment(sequence)
         transforms = joint_transforms(self.person.model, self.person.rest.joints, moment.pose, moment.T_wb)
         return self._stage.draw(self._figure, transforms, moment.breath, self._shadows(transforms))
 
+    def _script(self) -> Script:
+        options = self.options
+        mark = (CUT_OFFSET_M if options.fault == "cut" else 0.0, options.distance)
+        turn = np.deg2rad(options.turn)
+        if options.fault == "statue":
+            return still_script(self.person, mark, options.seconds + 2.0)
+        script = scan_script if options.visit == "scan" else visit_script
+        return script(self.person, mark, turn, options.seconds)
+
+    def _who_comes(self) -> str:
+        if self._figure is None:
+            return "nobody" if self.options.fault == "nobody" else f"a {self.options.fault} and nobody"
+        return f"shopper {self.options.seed} ({self._figure.description})"
+
+    def _present(self) -> tuple[Figure, Motion]:
+        if self._figure is None or self._motion is None:
+            raise InputError(f"{self._info.name}: there is no person to tell the truth about")
+        return self._figure, self._motion
+
     def _moment(self, sequence: int) -> Moment:
-        return self._motion.at(sequence / self.options.fps)
+        return self._present()[1].at(sequence / self.options.fps)
 
     def _shadows(self, transforms: NDArray[np.float64]) -> NDArray[np.float64]:
         """Soft shade below the pelvis and the feet: x, y, radius [m], strength."""

@@ -165,7 +165,7 @@ def sense_flight(depth, surface, noise, luck, field, sensor, out):
             faint = np.float32(1.0) / np.sqrt(
                 max(cosine * min(reflectance * np.float32(2.5), np.float32(1.0)), np.float32(0.05))
             )
-            sigma = min(np.float32(sensor.floor + sensor.growth * z * z) * faint, np.float32(sensor.largest))
+            sigma = min(np.float32(np.hypot(sensor.floor, sensor.growth * z * z)) * faint, np.float32(sensor.largest))
             turn = np.float32(6.2831855) * z / np.float32(sensor.wiggle_period) + np.float32(sensor.wiggle_phase)
             measured = z * np.float32(sensor.scale) + field[y, x] + np.float32(sensor.wiggle) * np.sin(turn)
             measured = np.float32(np.rint((measured + sigma * noise[y, x]) / sensor.step) * sensor.step)
