@@ -18,21 +18,27 @@ uniform float suit;         // 1 where it is worn, 0 for a scan
 uniform vec3 hair_color;    // linear
 in vec3 world;
 in vec3 world_normal;
+#ifdef SHADOW_PER_VERTEX
+in float lit;        // how much of the key arrives: a softbox's shadows are as soft as the mesh is coarse
+#endif
 in vec3 anchor;
 in vec4 paint;
 in vec4 kind;
 out vec4 result;
 
-// White, iris and pupil by the angle from the gaze.
+// White, iris and pupil by the angle from the gaze. A software rasteriser runs this for all of the body: no trigonometry.
 vec3 eye_albedo(vec3 p) {
     bool left = p.x > 0.0;
     vec3 d = normalize(p - (left ? eye_left : eye_right));
     vec3 gaze = left ? gaze_left : gaze_right;
-    float r = acos(clamp(dot(d, gaze), -1.0, 1.0)) / 0.43;      // 1 at the limbus
-    vec3 aside = d - gaze * dot(d, gaze);
+    float cosine = dot(d, gaze);
+    float r = sqrt(max(2.0 - 2.0 * cosine, 0.0)) / 0.43;        // 1 at the limbus: the chord is the angle, to a percent
+    vec3 iris = iris_color * mix(1.7, 0.8, r) * (1.0 - 0.8 * smoothstep(0.75, 1.0, r));
+#ifdef DETAIL
+    vec3 aside = d - gaze * cosine;
     float angle = atan(aside.z, aside.x);
-    float fibre = 0.85 + 0.15 * sin(angle * 23.0 + 2.0 * sin(angle * 7.0));
-    vec3 iris = iris_color * fibre * mix(1.7, 0.8, r) * (1.0 - 0.8 * smoothstep(0.75, 1.0, r));
+    iris *= 0.85 + 0.15 * sin(angle * 23.0 + 2.0 * sin(angle * 7.0));
+#endif
     vec3 white = vec3(0.47, 0.42, 0.39) - vec3(0.08, 0.14, 0.15) * smoothstep(1.4, 2.6, r);
     vec3 seen = mix(iris, white, smoothstep(0.90, 1.10, r));
     return mix(vec3(0.004), seen, smoothstep(0.32, 0.42, r));
@@ -80,7 +86,11 @@ void main() {
     float roughness = mix(mix(mix(0.50, 0.60, hair), 0.85, cloth), 0.26, wet);
     float f0 = mix(0.028, 0.02, cloth);
     vec3 scatter = mix(vec3(0.06), vec3(0.32, 0.15, 0.10), skin);
+    #ifdef SHADOW_PER_VERTEX
+    float visible = lit;
+#else
     float visible = key_visibility(world, n, 1.4);
+#endif
     float nv = max(dot(n, v), 0.0);
 
     vec3 diffuse = vec3(0.0), specular = vec3(0.0);

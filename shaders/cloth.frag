@@ -28,6 +28,9 @@ uniform float melange;      // how unevenly the fibres took the dye
 
 in vec3 world;
 in vec3 world_normal;
+#ifdef SHADOW_PER_VERTEX
+in float lit;        // how much of the key arrives: a softbox's shadows are as soft as the mesh is coarse
+#endif
 in vec2 pattern;
 in vec2 edge;        // distance from the nearest free edge and from the nearest seam [m]
 in float open;       // ambient visibility
@@ -46,12 +49,16 @@ float figure_cover(vec2 p, vec2 width) {
     else if (print_kind == PINSTRIPES) cover = band(q.x, print_share, w.x);
     else if (print_kind == CHECKS) cover = 0.5 * (band(q.x, print_share, w.x) + band(q.y, print_share, w.y));
     else if (print_kind == DOTS) {
-        vec2 cell = fract(q + vec2(0.0, 0.0)) - 0.5, shifted = fract(q + 0.5) - 0.5;
+        vec2 cell = fract(q) - 0.5, shifted = fract(q + 0.5) - 0.5;
         float d = min(length(cell), length(shifted)) - 0.5 * print_share;
         cover = 1.0 - smoothstep(-0.5 * w.x, 0.5 * w.x, d);
     }
     // Finer than a pixel a print is its mean.
     return mix(cover, print_kind == PLAIN ? 0.0 : print_share, smoothstep(0.5, 1.0, max(w.x, w.y)));
+}
+
+float bell(float x) {
+    return exp(-x * x);
 }
 
 // Slope of the relief of yarns or loops at p, in pattern axes.
@@ -100,13 +107,17 @@ void main() {
     albedo *= 1.0 + melange * fibre;
 #endif
     // A hem is folded over and stitched 20 mm from the edge: a shallow groove, a thicker edge.
-    float line = exp(-pow((edge.x - 0.020) / max(0.0011, 0.7 * pixel), 2.0)) * min(1.0, 0.0016 / max(pixel, 1e-5));
+    float line = bell((edge.x - 0.020) / max(0.0011, 0.7 * pixel)) * min(1.0, 0.0016 / max(pixel, 1e-5));
     float fold = 1.0 - smoothstep(0.0, 0.0035, edge.x);
     // Along a seam the cloth dips into the stitches.
-    float seam = exp(-pow(edge.y / max(0.0016, 0.8 * pixel), 2.0)) * min(1.0, 0.003 / max(pixel, 1e-5));
+    float seam = bell(edge.y / max(0.0016, 0.8 * pixel)) * min(1.0, 0.003 / max(pixel, 1e-5));
     albedo *= (1.0 - 0.35 * line) * (1.0 - 0.30 * seam) * (1.0 - 0.12 * fold) * (1.0 - min(groove, 0.4));
 
+    #ifdef SHADOW_PER_VERTEX
+    float visible = lit;
+#else
     float visible = key_visibility(world, n, 1.4);
+#endif
     float nv = max(dot(n, v), 0.0);
     vec3 diffuse = vec3(0.0), shine = vec3(0.0);
     for (int i = 0; i < LIGHT_COUNT; ++i) {
@@ -120,8 +131,9 @@ void main() {
             vec3 h = normalize(v + light.toward);
             float nh = max(dot(n, h), 0.0), vh = max(dot(v, h), 0.0);
             shine += irradiance * facing * (0.035 + 0.965 * schlick(vh)) * specular_lobe(nh, vh, light.spread, roughness);
+            float grazing = max(1.0 - nh * nh, 0.0);
             // Fuzz: the sine-power lobe of Estevez and Kulla (2017), softened.
-            shine += albedo * irradiance * facing * sheen * 0.5 * pow(max(1.0 - nh * nh, 0.0), 1.5) / max(facing + nv - facing * nv, 0.25);
+            shine += albedo * irradiance * facing * sheen * 0.5 * grazing * sqrt(grazing) / max(facing + nv - facing * nv, 0.25);
         }
     }
     vec3 ambient = room_light(n) * open;

@@ -10,6 +10,7 @@ uniform sampler2D contact;          // r: touching, g: near the floor
 uniform vec3 contact_place;     // centre x, y [m], frame w; half width [m]
 uniform float floor_half;       // half width of this patch [m]
 uniform float polish;           // share that is mirrored at normal incidence
+uniform vec3 floor_shine;       // sRGB of what the floor mirrors where it mirrors no person
 in vec3 world;
 in vec3 local;
 out vec4 result;
@@ -29,5 +30,7 @@ void main() {
     }
     float grazing = schlick(max(normalize(camera_position - world).z, 0.0));
     float shine = inside * (polish + 0.25 * grazing);
-    result = vec4(dithered(to_screen(radiance)), 1.0 - shine);
+    // Where nothing stands on it the floor is the paper: take off what the blending will add.
+    vec3 screen = (to_screen(radiance) - shine * floor_shine) / (1.0 - shine);
+    result = vec4(dithered(screen), 1.0 - shine);
 }

@@ -36,18 +36,18 @@ float key_visibility(vec3 position, vec3 n, float radius) {
     if (any(greaterThan(abs(p - 0.5), vec3(0.5)))) return 1.0;
     p.z -= 0.0008;
     float step = radius * key_texel;
-#ifdef DETAIL
-    float lit = 0.0;
-    for (int y = -2; y <= 2; ++y)
-        for (int x = -2; x <= 2; ++x)
-            lit += texture(key_shadow, vec3(p.xy + 0.6 * vec2(x, y) * step, p.z));
-    return lit / 25.0;
+#ifdef SHADOW_PER_VERTEX
+    const int REACH = 1;
 #else
-    return 0.25 * (texture(key_shadow, vec3(p.xy + vec2(0.9, 0.4) * step, p.z))
-                 + texture(key_shadow, vec3(p.xy + vec2(-0.4, 0.9) * step, p.z))
-                 + texture(key_shadow, vec3(p.xy + vec2(-0.9, -0.4) * step, p.z))
-                 + texture(key_shadow, vec3(p.xy + vec2(0.4, -0.9) * step, p.z)));
+    const int REACH = 2;
 #endif
+    float lit = 0.0, count = 0.0;
+    for (int y = -REACH; y <= REACH; ++y)
+        for (int x = -REACH; x <= REACH; ++x) {
+            lit += textureLod(key_shadow, vec3(p.xy + vec2(x, y) / float(REACH) * 1.2 * step, p.z), 0.0);
+            count += 1.0;
+        }
+    return lit / count;
 }
 
 // GGX (Walter et al. 2007), visibility as Karis 2014, widened and dimmed by the size of the source (Karis 2013).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from panda3d.core import (
@@ -144,4 +145,4 @@ class Target:
         """The picture last drawn, shape (H, W, 3), sRGB, RGB order, top row first."""
         height, width = self._texture.get_y_size(), self._texture.get_x_size()
         pixels = np.frombuffer(self._texture.get_ram_image(), np.uint8).reshape(height, width, -1)
-        return np.ascontiguousarray(pixels[::-1, :, 2::-1])
+        return cv2.flip(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB), 0)  # pyright: ignore[reportReturnType]

@@ -14,10 +14,10 @@ INCLUDE = re.compile(r'^#include "([\w./]+)"$', re.MULTILINE)
 
 # Every program there is: vertex file, fragment file, definitions. A test compiles all of them.
 PROGRAMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "body": ("mesh.vert", "body.frag", ("BODY",)),
+    "body": ("mesh.vert", "body.frag", ("BODY", "SHADOW_PER_VERTEX")),
     "body_detail": ("mesh.vert", "body.frag", ("BODY", "DETAIL")),
     "body_mirrored": ("mesh.vert", "body.frag", ("BODY", "MIRRORED")),
-    "cloth": ("mesh.vert", "cloth.frag", ()),
+    "cloth": ("mesh.vert", "cloth.frag", ("SHADOW_PER_VERTEX",)),
     "cloth_detail": ("mesh.vert", "cloth.frag", ("DETAIL",)),
     "cloth_mirrored": ("mesh.vert", "cloth.frag", ("MIRRORED",)),
     "shadow": ("shadow.vert", "shadow.frag", ()),
