@@ -72,7 +72,9 @@ def _checked(path: Path, meshes: list, clouds: list) -> LoadedSurface:
         vertices = np.concatenate([np.asarray(cloud.vertices, np.float64) for cloud in clouds])
         _refuse_non_finite(path, vertices)
         if len(vertices) < LEAST_POINTS:
-            raise InputError(f"{path}: {len(vertices)} points and no triangles are too few to measure; export triangles")
+            raise InputError(
+                f"{path}: {len(vertices)} points and no triangles are too few to measure; export triangles"
+            )
         return LoadedSurface(vertices, None, _normals_of(clouds, len(vertices)))
     counts = np.cumsum([0, *(len(mesh.vertices) for mesh in meshes)])
     vertices = np.concatenate([np.asarray(mesh.vertices, np.float64) for mesh in meshes])

@@ -71,7 +71,9 @@ class BodyFitter:
         points = self.surface.subset(START_POINTS, self.rng)
         chosen = self.rng.choice(self.outer, START_POINTS)
         low = float(np.percentile(self.surface.points[:, 2], 0.02))
-        middle = np.append(0.5 * (np.percentile(points.points[:, :2], 2, 0) + np.percentile(points.points[:, :2], 98, 0)), 0)
+        middle = np.append(
+            0.5 * (np.percentile(points.points[:, :2], 2, 0) + np.percentile(points.points[:, :2], 98, 0)), 0
+        )
         ranked = []
         for arms, legs in STANCES:
             pose = canonical_pose(model, rest.joints, arms, legs)

@@ -1,8 +1,8 @@
 """Lays the body model over any upright human surface: other people's scans and models, in whatever pose they stand.
 
-    registration = register_body(model, vertices, faces)
-    registration.vertices            # the surface as it stands, in model topology
-    registration.canonical           # the same body in the A-pose
+registration = register_body(model, vertices, faces)
+registration.vertices            # the surface as it stands, in model topology
+registration.canonical           # the same body in the A-pose
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from solver.surface_points import SurfacePoints, cloud_points, sample_mesh
 POINT_COUNT = 30_000
 UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001}
 HEIGHTS_M = (0.7, 2.4)
-LEAST_NEAR = 0.8
+LEAST_NEAR = 0.88
 LEAST_COVERED = 0.55
 MOST_SHAPE = 2.2
 """A person: at least LEAST_NEAR of the surface within NEAR_M of the fitted model, LEAST_COVERED of the model's within
@@ -95,7 +95,7 @@ def register_body(
 
     # Turn the body to face -y and stand it on the floor; everything after happens in frame b.
     T_bw = _heading_undone(fit.state.T_wb)
-    T_bw[2, 3] = -_lowest(surface.points)
+    T_bw[2, 3] = -UNITS[name] * _lowest(vertices @ _to_z_up(axis)[2])
     pelvis = T_bw[:3, :3] @ fit.state.joints(model)[0]
     T_bw[:2, 3] = -pelvis[:2]
     surface = SurfacePoints(
@@ -181,9 +181,10 @@ def _heading_undone(T_wb: NDArray) -> NDArray[np.float64]:
     return undone
 
 
-def _lowest(points: NDArray) -> float:
+def _lowest(heights: NDArray) -> float:
     """Height of the floor under a surface: its lowest points, stray ones aside."""
-    return float(np.percentile(points[:, 2], 0.02))
+    stray = len(heights) // 10_000
+    return float(np.partition(heights, stray)[stray])
 
 
 __all__ = ["Registration", "register_body", "repose"]

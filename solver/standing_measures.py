@@ -11,7 +11,7 @@ from solver.body import BodyModel
 from solver.measures import Measurements, SurfaceError, measure_body
 from solver.registration import Registration
 
-LANDMARK_M = 0.004
+LANDMARK_M = 0.006
 """How far named points of the model may slide along a foreign surface that it is laid over."""
 REPOSE_RAD = np.deg2rad(2.0)
 ARMS_OF_A = np.deg2rad((25.0, 70.0))

@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `measure`."""
     parser.add_argument("mesh", metavar="MESH", type=Path, help="OBJ, PLY, STL or GLB of a person standing upright")
     parser.add_argument("--up", choices=("y", "z"), help="the axis that points up (guessed when not given)")
-    parser.add_argument("--unit", choices=("m", "cm", "mm"), help="the unit of its coordinates (guessed when not given)")
+    parser.add_argument(
+        "--unit", choices=("m", "cm", "mm"), help="the unit of its coordinates (guessed when not given)"
+    )
     parser.add_argument("--out", metavar="FILE", type=Path, help="measurements as .json or .csv")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the random draws (default 0)")
@@ -43,9 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         model = load_body_model()
         progress(0.1, "registering")
         try:
-            registration = register_body(
-                model, *surface, up=arguments.up, unit=arguments.unit, seed=arguments.seed
-            )
+            registration = register_body(model, *surface, up=arguments.up, unit=arguments.unit, seed=arguments.seed)
         except InputError as error:
             raise type(error)(f"{path}: {error}") from error
         progress(0.8, "measuring")
@@ -74,7 +74,8 @@ def describe(result: MeasurementReport) -> list[str]:
         if key in result.measurements:
             entry = result.measurements[key]
             digits = 1 if definition.unit == "mm" else 2
-            lines.append(f"{key:18s}{entry.value:9.{digits}f} ±{2 * entry.std:5.{digits}f} {definition.unit:3s} {definition.text}")
+            value = f"{entry.value:9.{digits}f} ±{2 * entry.std:5.{digits}f} {definition.unit:3s}"
+            lines.append(f"{key:18s}{value} {definition.text}")
     lines += [f"{key:18s}  missing: {reason}" for key, reason in result.missing.items()]
     lines.append(
         f"± is twice the standard error; {100 * result.coverage:.0f} % of the body seen, "

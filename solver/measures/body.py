@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,9 +13,9 @@ from solver.body import BodyModel
 from solver.errors import InputError
 from solver.kernels.surface_moments import sum_surface
 from solver.measures.definitions import DEFINITIONS
-from solver.measures.figure import UP, Figure, Tape, Topology, path_length
+from solver.measures.figure import Figure, LevelNotFoundError, Topology, path_length
 from solver.measures.lengths import along_arm, down_back, over_bust, over_shoulder, through_crotch
-from solver.measures.limbs import limb_tapes, neck_tape
+from solver.measures.limbs import arm_tapes, leg_tapes, neck_tape
 from solver.measures.trunk import Trunk, extents, measure_trunk
 from solver.measures.uncertainty import SurfaceError, disturb
 
@@ -108,7 +108,8 @@ def measure_body(
 ) -> Measurements:
     """Measures a body by geometry.
 
-    vertices: (V, 3) [m], z up, facing -y, upright, best in the canonical A-pose; girths, lengths, breadths come from it.
+    vertices: (V, 3) [m], z up, facing -y, upright, best in the canonical A-pose: what girths, lengths and breadths
+    come from.
     joints: (J, 3) [m] in the same pose; without them they are estimated from the surface.
     coverage: (V,) 0..1, the share of the surface about each vertex that was seen; parts hardly seen are left out.
     standing: (V, 3) [m], z up: the same body as it stood; heights come from it (default: from `vertices`).
@@ -238,7 +239,11 @@ NEEDS: dict[str, tuple[str, ...]] = {
 def _read(figure: Figure, lift: NDArray) -> _Readings:
     """All measures of a figure [m]. `lift` (V,) [m] takes heights of its vertices to heights above the floor."""
     readings = _Readings()
-    trunk = measure_trunk(figure)
+    try:
+        trunk = measure_trunk(figure)
+    except LevelNotFoundError as error:
+        readings.missing = dict.fromkeys(DEFINITIONS, str(error))
+        return readings
     stood = _Stood(figure, lift)
     _read_trunk(figure, trunk, stood, readings)
     _read_limbs(figure, trunk, stood, readings)
@@ -293,33 +298,42 @@ def _read_trunk(figure: Figure, trunk: Trunk, stood: _Stood, readings: _Readings
 
 
 def _read_limbs(figure: Figure, trunk: Trunk, stood: _Stood, readings: _Readings) -> None:
-    sides = [limb_tapes(figure, side, trunk.crotch) for side in "lr"]
-    for name in sides[0]:
-        girths = [side[name][0] for side in sides]
-        readings.values[f"{name}_girth"] = _Reading(
-            float(np.mean(girths)), tuple(side[name][1].points for side in sides), None
-        )
-    girth, tape = neck_tape(figure)
-    readings.values["neck_girth"] = _Reading(girth, (tape.points,), None)
-    knees = [
-        stood.point(figure.model.landmarks[f"kneecap_{side}"], figure.landmark(f"kneecap_{side}")[2]) for side in "lr"
-    ]
+    for names, find in LIMBS.items():
+        try:
+            sides = [find(figure, side, trunk.crotch) for side in "lr"]
+        except LevelNotFoundError as error:
+            readings.missing |= {f"{name}_girth": str(error) for name in names}
+            continue
+        for name in names:
+            girth = float(np.mean([side[name][0] for side in sides]))
+            readings.values[f"{name}_girth"] = _Reading(girth, tuple(side[name][1].points for side in sides))
+    try:
+        girth, tape = neck_tape(figure)
+        readings.values["neck_girth"] = _Reading(girth, (tape.points,))
+    except LevelNotFoundError as error:
+        readings.missing["neck_girth"] = str(error)
+    marks = [f"kneecap_{side}" for side in "lr"]
+    knees = [stood.point(figure.model.landmarks[mark], figure.landmark(mark)[2]) for mark in marks]
     readings.values["knee_height"] = _Reading(float(np.mean(knees)), (), float(np.mean(knees)))
 
 
+LIMBS = {("upper_arm", "elbow", "wrist"): arm_tapes, ("thigh", "knee", "calf", "ankle"): leg_tapes}
+
+
 def _read_lengths(figure: Figure, trunk: Trunk, readings: _Readings) -> None:
-    waist: Tape = trunk.tapes["waist"]
-    across = np.stack([figure.landmark("acromion_l"), figure.landmark("acromion_r")])
-    ways = {
-        "shoulder_width": (across,),
-        "shoulder_length": tuple(over_shoulder(figure, side) for side in "lr"),
-        "arm_length": tuple(along_arm(figure, side) for side in "lr"),
-        "back_length": (down_back(figure, waist),),
-        "front_length": tuple(over_bust(figure, side, waist, trunk.chest) for side in "lr"),
-        "crotch_length": (through_crotch(figure, waist),),
+    waist = trunk.tapes["waist"]
+    ways: dict[str, Callable[[], tuple[NDArray, ...]]] = {
+        "shoulder_width": lambda: (np.stack([figure.landmark("acromion_l"), figure.landmark("acromion_r")]),),
+        "shoulder_length": lambda: tuple(over_shoulder(figure, side) for side in "lr"),
+        "arm_length": lambda: tuple(along_arm(figure, side) for side in "lr"),
+        "back_length": lambda: (down_back(figure, waist),),
+        "front_length": lambda: tuple(over_bust(figure, side, waist, trunk.chest) for side in "lr"),
+        "crotch_length": lambda: (through_crotch(figure, waist),),
     }
-    for key, paths in ways.items():
-        readings.values[key] = _Reading(float(np.mean([path_length(path) for path in paths])), paths)
-
-
-__all__ = ["UP", "Measurement", "Measurements", "estimate_joints", "measure_body", "topology_of"]
+    for key, find in ways.items():
+        try:
+            paths = find()
+        except LevelNotFoundError as error:
+            readings.missing[key] = str(error)
+        else:
+            readings.values[key] = _Reading(float(np.mean([path_length(path) for path in paths])), paths)

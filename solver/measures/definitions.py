@@ -1,4 +1,4 @@
-"""What is measured: the keys of measurements.json, their class, and the clause of ISO 8559-1:2017 that says the same."""
+"""What is measured: the keys of measurements.json, their class, and the clause of ISO 8559-1:2017 where it agrees."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Definition(NamedTuple):
     text: str
     """For people: how it is taken."""
     iso: str = ""
-    """The clause with the same definition; empty where Cheval's differs from the standard's or the standard has none."""
+    """The clause with the same definition; empty where Cheval's differs or the standard has none."""
     unit: str = "mm"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,10 @@ from solver.normals import NormalField
 UP = np.array([0.0, 0.0, 1.0])
 LEVEL_STEP_M = 0.004
 BLUR_M = 0.012
+
+
+class LevelNotFoundError(Exception):
+    """A plane misses what it should cut: the measure is missing. Never leaves this package."""
 
 
 class Tape(NamedTuple):
@@ -134,7 +139,7 @@ class Figure:
         flat = np.ascontiguousarray((segments.reshape(-1, 3) - origin) @ plane_axes(normal).T)
         lengths = np.empty(count)
         measure_tapes(flat, 2 * starts, lengths)
-        return Profile(places, lengths), [segments[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+        return Profile(places, lengths), [segments[a:b] for a, b in pairwise(starts)]
 
     def contour(self, part: NDArray[np.int32], origin: NDArray, normal: NDArray) -> NDArray[np.float64]:
         """The contour in which one plane cuts triangles `part`: segments [m], (N, 2, 3)."""
@@ -143,6 +148,8 @@ class Figure:
     def tape(self, part: NDArray[np.int32], origin: NDArray, normal: NDArray) -> Tape:
         """The tape around the contour of one plane."""
         contour = self.contour(part, origin, normal)
+        if not len(contour):
+            raise LevelNotFoundError("nothing of the body lies at its level")
         points = contour.reshape(-1, 3)
         hull = convex_hull((points - origin) @ plane_axes(normal).T)
         wrapped = points[hull]
@@ -164,9 +171,11 @@ class Figure:
 def plane_axes(normal: NDArray) -> NDArray[np.float64]:
     """Two unit vectors that span the plane square to `normal` (3,), shape (2, 3); for UP they are x and y."""
     normal = np.asarray(normal, np.float64) / np.linalg.norm(normal)
-    first = np.cross(np.eye(3)[1 if abs(normal[1]) < 0.9 else 0], normal)
+    x, y, z = normal
+    first = np.array([z, 0.0, -x]) if abs(y) < 0.9 else np.array([0.0, -z, y])
     first /= np.linalg.norm(first)
-    return np.stack([first, np.cross(normal, first)])
+    a, b, c = first
+    return np.array([first, [y * c - z * b, z * a - x * c, x * b - y * a]])
 
 
 def convex_hull(points: NDArray) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.measures.figure import UP, Figure, Tape, convex_hull, path_length, taut_path
+from solver.measures.figure import UP, Figure, Tape, convex_hull, taut_path
 from solver.measures.trunk import front_and_back
 
 FORWARD = np.array([0.0, -1.0, 0.0])
@@ -96,6 +96,3 @@ def _crossings(segments: NDArray, axis: int, value: float) -> NDArray[np.float64
     a, b = segments[:, 0], segments[:, 1]
     t = ((value - a[:, axis]) / (b[:, axis] - a[:, axis]))[:, None]
     return (1.0 - t) * a + t * b
-
-
-__all__ = ["along_arm", "down_back", "over_bust", "over_shoulder", "path_length", "through_crotch"]

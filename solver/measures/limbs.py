@@ -5,18 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.measures.figure import UP, Figure, Tape
+from solver.measures.figure import UP, Figure, LevelNotFoundError, Tape
 
+LEAST_SPAN_M = 0.01
 THIGH_BELOW_CROTCH_M = 0.03
 LARYNX_REACH_M = 0.02
 """Just below the larynx the neck is smallest; its landmark is known to this much."""
 ARMPIT_CLEARANCE_M = 0.025
 """A plane square to the arm through the armpit still cuts shoulder; this far beyond it cuts arm alone."""
-
-
-def limb_tapes(figure: Figure, side: str, crotch: float) -> dict[str, tuple[float, Tape]]:
-    """Girth [m] and tape by name of one side: thigh, knee, calf, ankle, upper_arm, elbow, wrist."""
-    return _arm(figure, side) | _leg(figure, side, crotch)
 
 
 def neck_tape(figure: Figure) -> tuple[float, Tape]:
@@ -26,7 +22,8 @@ def neck_tape(figure: Figure) -> tuple[float, Tape]:
     return _extreme(figure, part, figure.landmark("larynx"), axis, -LARYNX_REACH_M, LARYNX_REACH_M, largest=False)
 
 
-def _arm(figure: Figure, side: str) -> dict[str, tuple[float, Tape]]:
+def arm_tapes(figure: Figure, side: str, _crotch: float) -> dict[str, tuple[float, Tape]]:
+    """Girth [m] and tape of one side's upper_arm, elbow and wrist."""
     topology = figure.topology
     shoulder, elbow, wrist = (figure.joint(f"{name}_{side}") for name in ("upperarm", "lowerarm", "hand"))
     upper = topology.faces_of((f"upper_arm_{side}", f"lower_arm_{side}"))
@@ -41,7 +38,8 @@ def _arm(figure: Figure, side: str) -> dict[str, tuple[float, Tape]]:
     }
 
 
-def _leg(figure: Figure, side: str, crotch: float) -> dict[str, tuple[float, Tape]]:
+def leg_tapes(figure: Figure, side: str, crotch: float) -> dict[str, tuple[float, Tape]]:
+    """Girth [m] and tape of one side's thigh, knee, calf and ankle."""
     topology = figure.topology
     hip, knee, ankle = (figure.joint(f"{name}_{side}") for name in ("thigh", "calf", "foot"))
     thigh = topology.faces_of(("trunk", f"thigh_{side}", f"calf_{side}"))
@@ -52,7 +50,7 @@ def _leg(figure: Figure, side: str, crotch: float) -> dict[str, tuple[float, Tap
     shank = topology.faces_of((f"calf_{side}", f"foot_{side}"))
     axis, _ = _axis(hip, ankle)
     shank_axis, length = _axis(knee, ankle)
-    malleolus = (figure.landmark(f"ankle_lateral_{side}") - knee) @ shank_axis
+    malleolus = float((figure.landmark(f"ankle_lateral_{side}") - knee) @ shank_axis)
     level = np.array([0.0, 0.0, crotch - THIGH_BELOW_CROTCH_M])
     return {
         "thigh": _girth(figure, thigh[own], level, UP),
@@ -72,7 +70,7 @@ def _unit(vector: NDArray) -> NDArray[np.float64]:
 
 
 def _end_of_cut(figure: Figure, part: str, origin: NDArray, axis: NDArray) -> float:
-    """How far along `axis` the rim reaches at which the trunk was cut away from `part`: beyond it contours are whole."""
+    """How far along `axis` the rim reaches where the trunk was cut from `part`: beyond it contours are whole."""
     model = figure.model
     inside = figure.topology.face_parts == model.part(part)
     trunk = np.isin(figure.topology.face_parts, [model.part("trunk")])
@@ -89,6 +87,8 @@ def _girth(figure: Figure, part: NDArray, origin: NDArray, normal: NDArray) -> t
 def _extreme(
     figure: Figure, part: NDArray, origin: NDArray, axis: NDArray, first: float, last: float, largest: bool
 ) -> tuple[float, Tape]:
+    if last - first < 2 * LEAST_SPAN_M:
+        raise LevelNotFoundError("the limb's ends were not found")
     profile, _ = figure.tapes(part, origin, axis, first, last)
     place = profile.maximum() if largest else profile.minimum()
     return float(profile.at(place)[0]), figure.tape(part, origin + place * axis, axis)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.measures.figure import UP, Figure, Profile, Tape, convex_hull
+from solver.measures.figure import UP, Figure, LevelNotFoundError, Profile, Tape
 
 ILIAC_CREST_SHARE = 0.33
 LOWEST_RIB_SHARE = 0.43
@@ -22,6 +22,8 @@ BUST_PRIOR_RADIUS_M = 0.3
 as sharp as the peak of a chest whose profile bends with this radius."""
 UNDERBUST_SPAN_M = 0.1
 HIP_REACH_M = 0.04
+LEAST_TRUNK_M = 0.2
+CROTCH_REACH_M = 0.04
 CREST_CLEARANCE_M = 0.012
 
 
@@ -47,6 +49,8 @@ def measure_trunk(figure: Figure) -> Trunk:
     seat_part = topology.faces_of(("trunk", "thigh_l", "thigh_r"))
     crotch = find_crotch(figure)
     neck = figure.landmark("c7")[2]
+    if neck - crotch < LEAST_TRUNK_M:
+        raise LevelNotFoundError("the trunk is not upright")
     bust_marks = [figure.landmark(f"bust_point_{side}") for side in "lr"]
     bust_mark = float(np.mean([mark[2] for mark in bust_marks]))
 
@@ -79,9 +83,9 @@ def measure_trunk(figure: Figure) -> Trunk:
 def find_crotch(figure: Figure) -> float:
     """Height of the lowest point of the trunk between the legs [m]: of the mid-sagittal contour."""
     mark = figure.landmark("crotch")
-    trunk = figure.topology.faces_of(("trunk", "thigh_l", "thigh_r"))
-    points = figure.contour(trunk, mark, np.array([1.0, 0.0, 0.0])).reshape(-1, 3)
-    near = np.linalg.norm(points - mark, axis=1) < 0.05
+    # The thighs' own surfaces may touch or overlap here: only the trunk's spans from one to the other.
+    points = figure.contour(figure.topology.faces_of(("trunk",)), mark, np.array([1.0, 0.0, 0.0])).reshape(-1, 3)
+    near = np.linalg.norm(points - mark, axis=1) < CROTCH_REACH_M
     return float(points[near, 2].min()) if near.any() else float(mark[2])
 
 
@@ -140,7 +144,7 @@ def _peak_near(profile: Profile, mark: float, reach: float, wander: float, prior
 
 
 def _underbust_level(front: Profile, chest: float, mark: float) -> float:
-    """Below the bust the front falls back to the ribs: the foot of that fall, farthest behind the chord that spans it."""
+    """Below the bust the front falls back to the ribs: the foot of that fall, farthest behind the chord over it."""
     span = (front.places > chest - UNDERBUST_SPAN_M) & (front.places < chest)
     places, values = front.places[span], front.values[span]
     chord = np.interp(places, places[[0, -1]], values[[0, -1]])
@@ -151,10 +155,9 @@ def front_and_back(tape: Tape, x: float) -> tuple[NDArray[np.float64], NDArray[n
     """Where a horizontal tape crosses the sagittal plane at `x`, in front and at the back [m], (3,) each."""
     a, b = tape.points[:-1], tape.points[1:]
     across = (a[:, 0] >= x) != (b[:, 0] >= x)
+    if not across.any():
+        raise LevelNotFoundError("the trunk's middle was not found")
     a, b = a[across], b[across]
     t = ((x - a[:, 0]) / (b[:, 0] - a[:, 0]))[:, None]
     crossings = (1.0 - t) * a + t * b
     return crossings[np.argmin(crossings[:, 1])], crossings[np.argmax(crossings[:, 1])]
-
-
-__all__ = ["Trunk", "convex_hull", "extents", "find_crotch", "front_and_back", "measure_trunk"]

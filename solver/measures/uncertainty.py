@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from solver.body import joint_transforms, skin
 from solver.measures.figure import Figure, Topology
 
-FIELD_WAVES = 96
+FIELD_WAVES = 64
 UNSEEN_STD_M = 0.012
 UNSEEN_LENGTH_M = 0.15
 
