@@ -32,24 +32,35 @@ def load_body_model() -> BodyModel:
     def integers(name: str) -> np.ndarray:
         return read_only(np.ascontiguousarray(data[name], np.int32))
 
-    landmarks = {}
-    if "landmark_names" in data:
-        landmarks = dict(zip((str(n) for n in data["landmark_names"]), map(int, data["landmark_vertices"]), strict=True))
+    def strings(name: str) -> tuple[str, ...]:
+        return tuple(str(text) for text in data[name])
+
+    def labels(name: str) -> np.ndarray:
+        return read_only(np.ascontiguousarray(data[name], np.uint8))
+
     return BodyModel(
         template=floats("template"),
         shape_basis=floats("shape_basis"),
         faces=integers("faces"),
         uv=floats("uv"),
         uv_faces=integers("uv_faces"),
-        joint_names=tuple(str(name) for name in data["joint_names"]),
+        joint_names=strings("joint_names"),
         joint_parents=integers("joint_parents"),
         joint_template=floats("joint_template"),
         joint_basis=floats("joint_basis"),
         skin_joints=integers("skin_joints"),
         skin_weights=floats("skin_weights"),
-        part_names=tuple(str(name) for name in data["part_names"]),
-        part_labels=read_only(np.ascontiguousarray(data["part_labels"], np.uint8)),
-        landmarks=landmarks,
-        region_names=tuple(str(name) for name in data["region_names"]),
-        region_labels=read_only(np.ascontiguousarray(data["region_labels"], np.uint8)),
+        part_names=strings("part_names"),
+        part_labels=labels("part_labels"),
+        landmarks=dict(zip(strings("landmark_names"), map(int, data["landmark_vertices"]), strict=True)),
+        region_names=strings("region_names"),
+        region_labels=labels("region_labels"),
+        mirror=integers("mirror"),
+        regressor_vertices=integers("regressor_vertices"),
+        regressor_weights=floats("regressor_weights"),
+        head_vertices=integers("head_vertices"),
+        head_template=floats("head_template"),
+        head_basis=floats("head_basis"),
+        facial_unit_names=strings("facial_unit_names"),
+        facial_units=floats("facial_units"),
     )

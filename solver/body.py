@@ -8,7 +8,7 @@ parent and expressed in the axes of frame b, as in SMPL (Loper et al. 2015) but 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,6 @@ from numpy.typing import NDArray
 from solver.kernels.blend_shape import blend_shape
 from solver.kernels.kinematics import pose_joints
 from solver.kernels.skinning import skin_vertices
-from solver.types import read_only
-
-_NO_VALUES = read_only(np.zeros(0, np.float32))
-_NO_LABELS = read_only(np.zeros(0, np.uint8))
-_NO_INDICES = read_only(np.zeros(0, np.int32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +46,26 @@ class BodyModel:
     part_names: tuple[str, ...]
     part_labels: NDArray[np.uint8]
     """Index into `part_names` of each vertex, shape (V,)."""
-    landmarks: Mapping[str, int] = field(default_factory=dict)
+    landmarks: Mapping[str, int]
     """Vertex index of each named landmark."""
-    region_names: tuple[str, ...] = ()
+    region_names: tuple[str, ...]
     """How surfaces look: skin, scalp, brows, eyes (the white), irises, pupils, lips, mouth_inside, nails, areolae."""
-    region_labels: NDArray[np.uint8] = field(default_factory=lambda: _NO_LABELS)
+    region_labels: NDArray[np.uint8]
     """Index into `region_names` of each vertex, shape (V,)."""
-    mirror: NDArray[np.int32] = field(default_factory=lambda: _NO_INDICES)
+    mirror: NDArray[np.int32]
     """The vertex on the other side of the body of each vertex, shape (V,)."""
-    regressor_vertices: NDArray[np.int32] = field(default_factory=lambda: _NO_INDICES)
+    regressor_vertices: NDArray[np.int32]
     """Vertices that give each joint of any rest body, also one outside the shape space, shape (J, R)."""
-    regressor_weights: NDArray[np.float32] = field(default_factory=lambda: _NO_VALUES)
+    regressor_weights: NDArray[np.float32]
     """Their weights, not negative, rows sum to 1, shape (J, R)."""
-    head_vertices: NDArray[np.int32] = field(default_factory=lambda: _NO_INDICES)
+    head_vertices: NDArray[np.int32]
     """The vertices that `head_basis` and `facial_units` move, shape (H,)."""
-    head_template: NDArray[np.float32] = field(default_factory=lambda: _NO_VALUES)
+    head_template: NDArray[np.float32]
     """Mean head [m], shape (H, 3), frame b: `template` at `head_vertices`."""
-    head_basis: NDArray[np.float32] = field(default_factory=lambda: _NO_VALUES)
+    head_basis: NDArray[np.float32]
     """What the shape basis leaves of heads [m] per standard deviation, added to the shaped body, shape (C, H, 3)."""
-    facial_unit_names: tuple[str, ...] = ()
-    facial_units: NDArray[np.float32] = field(default_factory=lambda: _NO_VALUES)
+    facial_unit_names: tuple[str, ...]
+    facial_units: NDArray[np.float32]
     """Displacement of each facial action at full effect [m], shape (U, H, 3)."""
 
     @property
@@ -150,7 +145,7 @@ def joint_transforms(
     """
     transforms = np.empty((model.joint_count, 4, 4))
     root = np.eye(4) if T_wb is None else T_wb
-    pose_joints(*(_float64(array) for array in (joints_rest, pose)), model.joint_parents, _float64(root), transforms)
+    pose_joints(_float64(joints_rest), _float64(pose), model.joint_parents, _float64(root), transforms)
     return transforms
 
 

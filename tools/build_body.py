@@ -15,7 +15,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tools.body.build import build_asset  # noqa: E402
 from tools.body.check import check_asset  # noqa: E402
 
 
@@ -34,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         return check_asset(options.out, options.anthropometry)
     if options.anthropometry is None:
         parser.error("--anthropometry FOLDER is needed to build")
+    from tools.body.build import build_asset  # needs torch, which checking does not
+
     build_asset(options.out, options.anthropometry, options.bodies, options.components, options.seed, options.picture)
     return 0
 

@@ -45,7 +45,7 @@ def write_asset(
     out.mkdir(parents=True, exist_ok=True)
     unfinished = out / "body.npz.part"
     with unfinished.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, **arrays)  # pyright: ignore[reportArgumentType]
     unfinished.replace(out / "body.npz")
     (out / "LICENSE.txt").write_text(LICENCE, encoding="utf-8")
     provenance = {

@@ -40,7 +40,8 @@ class Basis:
     def shape(self, coefficients: NDArray) -> NDArray[np.float32]:
         """Bodies (N, V, 3) of coefficients (N, K)."""
         flat = self.components.reshape(len(self.components), -1)
-        return self.template + (coefficients.astype(np.float32) @ flat).reshape(len(coefficients), *self.template.shape)
+        offsets = coefficients.astype(np.float32) @ flat
+        return (self.template + offsets.reshape(len(coefficients), *self.template.shape)).astype(np.float32)
 
 
 def principal_components(bodies: NDArray, mirror: NDArray, weights: NDArray, count: int) -> Basis:

@@ -120,7 +120,7 @@ def build_asset(
     say("quality on unseen bodies")
     fitted = basis.fit(test_bodies)
     guess = basis.shape(fitted)
-    quality = {"held_out_bodies": errors(test_bodies, guess, weights**2)}
+    quality: dict = {"held_out_bodies": errors(test_bodies, guess, weights**2)}
     quality["head_with_head_basis"] = _head_errors(basis, head, test_bodies, guess, workshop.mirror)
     regressed = regressed_joints(test_bodies, arrays["regressor_vertices"], arrays["regressor_weights"])
     linear = arrays["joint_template"] + np.tensordot(fitted, arrays["joint_basis"].astype(np.float64), 1)

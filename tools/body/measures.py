@@ -240,7 +240,7 @@ def section(figure: Figure, where: NDArray, origin: NDArray, normal: NDArray) ->
     middle = points.mean(0)
     across = np.linalg.svd(points - middle, full_matrices=False)[2]
     order = np.argsort(np.arctan2((points - middle) @ across[1], (points - middle) @ across[0]))
-    return [Point((int(a[i]), int(b[i])), (1.0 - share[i], share[i])) for i in order]
+    return [Point((int(a[i]), int(b[i])), (1.0 - float(share[i]), float(share[i]))) for i in order]
 
 
 def _hull_length(loops: torch.Tensor) -> torch.Tensor:

