@@ -37,7 +37,7 @@ class Garment:
 COLORS = (
     (0.09, 0.10, 0.13), (0.16, 0.18, 0.30), (0.75, 0.74, 0.71), (0.45, 0.46, 0.47), (0.53, 0.12, 0.14),
     (0.12, 0.36, 0.30), (0.20, 0.40, 0.62), (0.80, 0.62, 0.24), (0.42, 0.30, 0.48), (0.83, 0.55, 0.50),
-    (0.28, 0.31, 0.22), (0.62, 0.45, 0.33),
+    (0.28, 0.31, 0.22), (0.30, 0.52, 0.50),
 )  # fmt: skip
 
 
@@ -100,11 +100,11 @@ def draw_outfit(person: Person, style: str, smoother: SurfaceSmoother, rng: np.r
     bottom_ease = rng.uniform(0.008, 0.014) * (0.25 + 2.2 * leg_share)
     loose = style == "loose"
     thin = 0.0012 if style == "underwear" else float(rng.uniform(0.0015, 0.003))
-    top_colors, bottom_colors = _two_colors(rng), _two_colors(rng)
+    first, second, third, fourth, fifth = (COLORS[k] for k in rng.choice(len(COLORS), 5, replace=False))
+    top_colors, bottom_colors, sock_color = (first, second), (third, fourth), fifth
     patterns = (PLAIN, PLAIN, STRIPES, CHECKS, SPECKLES)
     top_pattern = int(rng.choice(patterns))
     bottom_pattern = int(rng.choice(patterns)) if rng.random() < 0.2 else PLAIN
-    sock_color = COLORS[rng.integers(len(COLORS))]
 
     def garment(field, ease, fold, colors, pattern):
         period = float(rng.uniform(0.03, 0.08))
@@ -118,11 +118,6 @@ def draw_outfit(person: Person, style: str, smoother: SurfaceSmoother, rng: np.r
         garment(bottom, bottom_ease, 0.005, bottom_colors, bottom_pattern),
         garment(top, top_ease, 0.007, top_colors, top_pattern),
     )
-
-
-def _two_colors(rng: np.random.Generator) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    first, second = rng.choice(len(COLORS), 2, replace=False)
-    return COLORS[first], COLORS[second]
 
 
 def dress(

@@ -19,7 +19,7 @@ from capture.simulated.person import Person
 from capture.simulated.surface_fields import smoothstep
 from solver.body import ARM_ANGLE, LEG_ANGLE
 
-WALKING_SPEED = 1.0
+WALKING_SPEED = 0.85
 NARROW_STANCE_M = 0.10
 """Of each ankle from the middle, standing at ease."""
 BREATHS_PER_SECOND = 0.25
@@ -276,7 +276,7 @@ def visit_script(person: Person, mark: tuple[float, float], turn_rad: float, tur
     seconds = float(np.linalg.norm(way)) / WALKING_SPEED + 1.0
     start = Place(float(entry[0]), float(entry[1]), heading, NARROW_STANCE_M)
     here = Place(x, y, 0.0, NARROW_STANCE_M)
-    walks = [Walk(0.2, 0.2 + seconds, start, here, 0.52, turn_from=0.55, roll_rad=0.5)]
+    walks = [Walk(0.2, 0.2 + seconds, start, here, 0.54, turn_from=0.55, roll_rad=0.6)]
     t = 0.2 + seconds
     phases.append(PhaseSpan("enter", 0.0, t))
 
@@ -332,7 +332,7 @@ def visit_script(person: Person, mark: tuple[float, float], turn_rad: float, tur
     walks.append(Walk(t, t + 1.1, here, aside, 0.5, lift_m=0.04, ramp_s=0.4))
     seconds = float(np.linalg.norm(way)) / WALKING_SPEED + 0.7
     gone = Place(float(out[0]), float(out[1]), heading, NARROW_STANCE_M)
-    walks.append(Walk(t + 1.45, t + 1.45 + seconds, aside, gone, 0.52, roll_rad=0.5))
+    walks.append(Walk(t + 1.45, t + 1.45 + seconds, aside, gone, 0.54, roll_rad=0.6))
     t += 1.45 + seconds
     phases.append(PhaseSpan("leave", begin, t))
     return Script(Route(walks), tuple(changes), AT_EASE, tuple(phases), t)

@@ -44,13 +44,14 @@ def window_noise(key, window, scratch, out):
     base = scramble(key)
     for y in prange(scratch.shape[0]):
         row = base + np.uint64(y) * wide
+        recent = np.zeros(window, np.float32)
         total = np.float32(0.0)
-        for x in range(window - 1):
-            total += standard_normal(row + np.uint64(x))
-        for x in range(width):
-            total += standard_normal(row + np.uint64(x + window - 1))
-            scratch[y, x] = total
-            total -= standard_normal(row + np.uint64(x))
+        for x in range(width + window - 1):
+            drawn = standard_normal(row + np.uint64(x))
+            total += drawn - recent[x % window]
+            recent[x % window] = drawn
+            if x >= window - 1:
+                scratch[y, x - window + 1] = total
     for y in prange(height):
         for x in range(width):
             total = np.float32(0.0)
