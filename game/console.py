@@ -18,7 +18,12 @@ class Progress:
 
     def __init__(self, title: str):
         self._bar = tqdm(
-            total=100, desc=title, file=sys.stderr, disable=None, leave=False, bar_format="{desc:32s} {bar} {percentage:3.0f} %"
+            total=100,
+            desc=title,
+            file=sys.stderr,
+            disable=None,
+            leave=False,
+            bar_format="{desc:32s} {bar} {percentage:3.0f} %",
         )
 
     def __call__(self, fraction: float, title: str | None = None) -> None:

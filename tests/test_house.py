@@ -29,7 +29,9 @@ def test_kernels_release_the_lock_and_are_cached(path):
         inlined = isinstance(flags.get("inline"), ast.Constant)
         for flag in ("nogil", "cache"):
             value = flags.get(flag)
-            assert inlined or (isinstance(value, ast.Constant) and value.value is True), f"{name}: {flag}=True is missing"
+            assert inlined or (isinstance(value, ast.Constant) and value.value is True), (
+                f"{name}: {flag}=True is missing"
+            )
         fastmath = flags.get("fastmath")
         if fastmath is not None:
             assert not (isinstance(fastmath, ast.Constant) and fastmath.value is True), f"{name}: fastmath breaks isnan"
@@ -40,7 +42,10 @@ def test_kernels_release_the_lock_and_are_cached(path):
 
 def test_numba_lives_in_kernels_only():
     outside = [
-        p for folder in ("solver", "capture", "game", "scenes") for p in (ROOT / folder).rglob("*.py") if p.parent.name != "kernels"
+        p
+        for folder in ("solver", "capture", "game", "scenes")
+        for p in (ROOT / folder).rglob("*.py")
+        if p.parent.name != "kernels"
     ]
     for path in outside:
         assert not list(jitted_functions(path)), f"{path.relative_to(ROOT)}: kernels belong in solver/kernels"

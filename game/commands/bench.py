@@ -25,7 +25,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Runs one benchmark or lists them. Each module of `benchmarks` has a `run(json: bool) -> dict`."""
     import benchmarks
 
-    names = sorted(module.name for module in pkgutil.iter_modules(benchmarks.__path__) if not module.name.startswith("_"))
+    names = sorted(
+        module.name for module in pkgutil.iter_modules(benchmarks.__path__) if not module.name.startswith("_")
+    )
     if arguments.name is None:
         if arguments.json:
             print(json.dumps({"benchmarks": names}))

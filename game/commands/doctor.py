@@ -19,7 +19,18 @@ EXAMPLES = """examples:
   cheval doctor
   cheval doctor --json"""
 
-PACKAGES = ("numpy", "scipy", "numba", "mediapipe", "panda3d", "pyrealsense2", "trimesh", "pygltflib", "av", "cryptography")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "numba",
+    "mediapipe",
+    "panda3d",
+    "pyrealsense2",
+    "trimesh",
+    "pygltflib",
+    "av",
+    "cryptography",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,94 @@
+"""What a scan leaves behind: `body.ply`, `body.glb`, `measurements.json` and `report.png`, all of them or none."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from game.appearance import BodyPaint, paint_body
+from game.export.glb import write_body_glb
+from game.export.ply import write_ply
+from game.export.report import write_report
+from game.files import write_json
+from game.measurements import make_report, to_json
+from game.protocol import Graphics
+from game.scan import Scan
+from solver.ambient import ambient_visibility
+from solver.body import BodyModel
+from solver.errors import InputError
+
+
+def write_scan(out: Path, scan: Scan, model: BodyModel, graphics: Graphics) -> dict[str, Any]:
+    """Writes the four files into the folder `out` and returns the content of measurements.json.
+
+    They are made in a folder beside and moved when all are there. Raises `InputError` where `out` cannot be written.
+    """
+    out = Path(out)
+    body = scan.reconstruction
+    paint = paint_scan(scan, model)
+    content = to_json(
+        make_report(
+            scan.measurements,
+            "A",
+            float(np.mean(body.coverage)),
+            1e3 * body.rmse_m,
+            {
+                "kind": scan.source.kind,
+                "name": scan.source.name,
+                "frames": scan.frame_count,
+                "seconds": round(scan.duration_s, 2),
+            },
+        )
+    )
+    colors = None
+    if body.vertex_colors is not None:
+        colors = body.vertex_colors[cKDTree(body.vertices).query(body.surface.vertices)[1]]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        making = Path(tempfile.mkdtemp(prefix=".scan-", dir=out))
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
+    try:
+        write_ply(making / "body.ply", body.surface.vertices, body.surface.faces, colors)
+        write_body_glb(making / "body.glb", model, body.rest, paint)
+        write_json(making / "measurements.json", content)
+        views = graphics.portraits(model.faces, body.rest.vertices, paint, body.vertices)
+        write_report(
+            making / "report.png",
+            views,
+            body.vertices,
+            model.faces,
+            scan.measurements,
+            scan.measurements.missing,
+            body.coverage,
+            notes(scan),
+        )
+        for file in sorted(making.iterdir()):
+            file.replace(out / file.name)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return content
+
+
+def paint_scan(scan: Scan, model: BodyModel) -> BodyPaint:
+    """The body in the colours that the camera saw, shaded where it hides itself from the light."""
+    body = scan.reconstruction
+    ambient = ambient_visibility(body.vertices, model.faces)
+    return paint_body(model, body.rest, scanned=body.vertex_colors, ambient=ambient)
+
+
+def notes(scan: Scan) -> list[str]:
+    """What the report says below the pictures."""
+    lines = [f"{scan.source.name}: {scan.frame_count} frames in {scan.duration_s:.1f} s."]
+    if abs(scan.turned) < np.deg2rad(300.0):
+        lines.append(f"Turned {np.rad2deg(abs(scan.turned)):.0f} degrees only; what was not seen is inferred.")
+    if scan.ground.inlier_fraction == 0.0:
+        lines.append("No floor was in view; heights are left out.")
+    return lines
