@@ -63,6 +63,8 @@ class LightRig:
         state.set_attrib(ColorWriteAttrib.make(ColorWriteAttrib.C_off), 100)
         state.set_attrib(CullFaceAttrib.make(CullFaceAttrib.M_cull_none), 100)
         node.set_initial_state(state.get_state())
+        # Without a scene of its own a camera draws all that hangs under its root: the floor would shadow itself.
+        node.set_scene(casters)
         self._node = casters.attach_new_node(node)
         self.shadow_inputs: dict[str, object] = {}
         region = self.buffer.make_display_region()
