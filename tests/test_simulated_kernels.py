@@ -8,7 +8,17 @@ import pytest
 from solver.kernels.color_sensor import develop_color
 from solver.kernels.counter_noise import window_noise
 from solver.kernels.depth_sensor import FlightSensor, StereoSensor, find_half_occluded, sense_flight, sense_stereo
-from solver.kernels.shade import CHECKS, FIELDS, PLAIN, SPECKLES, STRIPES, Layers, Lighting, compose_over_room, shade_surface
+from solver.kernels.shade import (
+    CHECKS,
+    FIELDS,
+    PLAIN,
+    SPECKLES,
+    STRIPES,
+    Layers,
+    Lighting,
+    compose_over_room,
+    shade_surface,
+)
 from solver.rasterizer import Rasterizer
 from solver.types import Intrinsics
 from tests.naive import color_sensor, counter_noise, depth_sensor, shade
