@@ -111,7 +111,7 @@ def build_constraints(
     layers = mesh.layers[rest.hinge_faces].min(axis=1)
     stiffness = fabric.bend * np.where(layers > 1, HEM_BEND * layers / 2.0, 1.0)
     # One push for `interval` substeps must give the impulse of all of them.
-    compliance = rest.areas[rest.hinge_faces].sum(1) / (3.0 * stiffness) / (dt**2 * interval)
+    compliance = rest.areas[rest.hinge_faces].sum(1) / stiffness / (dt**2 * interval)
     weight = (inverse_masses[rest.hinges] * rest.hinge_weights**2).sum(1) + compliance
     bending = np.concatenate([rest.hinge_weights, 1.0 / weight[:, None]], axis=1)
 

@@ -41,11 +41,12 @@ class ClothConstraints(NamedTuple):
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
 def solve_strain(x, corners, s, compression):
-    """Weft, warp and shear strain of one triangle at once.
+    """Weft and warp strain of one triangle, then its shear.
 
     With fu, fv the columns of the deformation gradient in grain axes the constraints are |fu| - 1, |fv| - 1 and
-    fu . fv (as in strain based dynamics, Mueller et al. 2014). Their gradients are orthogonal in an even triangle, so
-    nothing is lost by solving the three together, and one wait for memory and square roots serves all. `compression`
+    fu . fv (as in strain based dynamics, Mueller et al. 2014). The first two have orthogonal gradients as long as the
+    threads are, so they are solved together; shear is not orthogonal to them and must see their result: one sweep a
+    substep is stable only up to an over-relaxation of 4/3 (the roots of z^2 + 2 (w - 1) z - (w - 1)). `compression`
     scales the correction of a shortened thread: real cloth buckles below the size of a triangle.
     """
     one = np.float32(1.0)
@@ -63,7 +64,6 @@ def solve_strain(x, corners, s, compression):
     v2 = (xj2 - xi2) * b1 + (xk2 - xi2) * b2
     uu = max(u0 * u0 + u1 * u1 + u2 * u2, np.float32(1e-6))
     vv = max(v0 * v0 + v1 * v1 + v2 * v2, np.float32(1e-6))
-    uv = u0 * v0 + u1 * v1 + u2 * v2
     # -C / |f| is 1 / |f| - 1, and s[7], s[8] hold 1 / (sum w a^2 + compliance / dt^2).
     weft = (one / np.sqrt(uu) - one) * s[7]
     warp = (one / np.sqrt(vv) - one) * s[8]
@@ -71,10 +71,26 @@ def solve_strain(x, corners, s, compression):
         weft *= compression
     if warp > 0.0:
         warp *= compression
+    # dx_i = w_i (a_i g + b_i h) changes fu by s4 g + s6 h and fv by s6 g + s5 h.
+    g0, g1, g2 = weft * u0, weft * u1, weft * u2
+    h0, h1, h2 = warp * v0, warp * v1, warp * v2
+    u0 += s[4] * g0 + s[6] * h0
+    u1 += s[4] * g1 + s[6] * h1
+    u2 += s[4] * g2 + s[6] * h2
+    v0 += s[6] * g0 + s[5] * h0
+    v1 += s[6] * g1 + s[5] * h1
+    v2 += s[6] * g2 + s[5] * h2
+    uu = u0 * u0 + u1 * u1 + u2 * u2
+    vv = v0 * v0 + v1 * v1 + v2 * v2
+    uv = u0 * v0 + u1 * v1 + u2 * v2
     # grad_i of fu . fv is a_i fv + b_i fu
-    shear = -uv / (s[4] * vv + s[5] * uu + np.float32(2.0) * s[6] * uv + s[9])
-    g0, g1, g2 = weft * u0 + shear * v0, weft * u1 + shear * v1, weft * u2 + shear * v2
-    h0, h1, h2 = warp * v0 + shear * u0, warp * v1 + shear * u1, warp * v2 + shear * u2
+    shear = -uv / max(s[4] * vv + s[5] * uu + np.float32(2.0) * s[6] * uv + s[9], np.float32(1e-9))
+    g0 += shear * v0
+    g1 += shear * v1
+    g2 += shear * v2
+    h0 += shear * u0
+    h1 += shear * u1
+    h2 += shear * u2
     a0, b0 = -a1 - a2, -b1 - b2
     x[i, 0] = xi0 + wi * (a0 * g0 + b0 * h0)
     x[i, 1] = xi1 + wi * (a0 * g1 + b0 * h1)
@@ -91,7 +107,8 @@ def solve_strain(x, corners, s, compression):
 def solve_bending(x, h, c):
     """Bending of one hinge that is flat at rest: the quadratic model of Bergou et al. 2006, eq. 4.
 
-    The energy B/2 * 3 / (A0 + A1) * |sum_i k_i x_i|^2 is isotropic, so its three components are solved at once.
+    The energy B/2 / (A0 + A1) * |sum_i k_i x_i|^2 is a sum over x, y and z, which are solved one by one. The factor is
+    a third of the paper's: with it a rolled sheet of even triangles has the energy B/2 * curvature^2 of a plate.
     """
     p, q, r, s = np.uint64(h[0]), np.uint64(h[1]), np.uint64(h[2]), np.uint64(h[3])
     for axis in range(3):
