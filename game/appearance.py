@@ -90,7 +90,7 @@ def paint_body(
 
     if scanned is None:
         color = _region_colors(look, len(rest), {"brows": brows, "lips": lips, "mouth": mouth, "nails": nails})
-        cloth = np.clip(0.5 + _base_layer_depth(model, body) / 0.03, 0.0, 1.0)
+        cloth = np.clip(0.5 + _base_layer_depth(model, body) / 0.12, 0.0, 1.0)
     else:
         color = scanned.astype(np.float32)
         cloth = _cloth_likeness(model, color, hair)
@@ -128,13 +128,17 @@ def _base_layer_depth(model: BodyModel, body: RestBody) -> NDArray[np.float64]:
     shoulder, neck = body.joints[model.joint("upperarm_l")], body.joints[model.joint("neck_01")]
     crotch = rest[model.landmarks["crotch"], 2]
     knee = rest[model.landmarks["kneecap_l"], 2]
-    armhole = np.maximum(shoulder[0] - 0.035 - np.abs(rest[:, 0]), shoulder[2] - 0.17 - rest[:, 2])
+    # Beyond the strap and above the armpit it is cut away, with a round corner.
+    round_m = 0.07
+    strap = round_m + shoulder[0] - 0.035 - np.abs(rest[:, 0])
+    armpit = round_m + shoulder[2] - 0.14 - rest[:, 2]
+    armhole = np.hypot(np.maximum(strap, 0), np.maximum(armpit, 0)) + np.minimum(np.maximum(strap, armpit), 0) - round_m
     neckline = np.linalg.norm((rest - neck - (0.0, -0.05, 0.0)) / (1.0, 1.3, 1.0), axis=1) - 0.105
     collar = neck[2] + 0.01 - rest[:, 2]
     depth = np.minimum.reduce([armhole, neckline, collar, rest[:, 2] - (crotch + 0.62 * (knee - crotch))])
     arm = [model.part(n) for n in model.part_names if n.startswith(("upper_arm", "lower_arm", "hand"))]
-    bare = np.isin(model.part_labels, arm) & (np.abs(rest[:, 0]) > shoulder[0] - 0.05)
-    return np.where(bare | (model.part_labels == model.part("head")), np.minimum(depth, -0.03), depth)
+    bare = np.isin(model.part_labels, arm) & (rest[:, 2] < shoulder[2] - 0.12)
+    return np.where(bare | (model.part_labels == model.part("head")), np.minimum(depth, -0.06), depth)
 
 
 def _cloth_likeness(model: BodyModel, color: NDArray[np.float32], hair: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -47,7 +47,7 @@ vec3 eye_albedo(vec3 p) {
 void main() {
     vec3 n = normalize(world_normal);
     vec3 albedo = to_linear(paint.rgb);
-    float hem = max(fwidth(kind.y), 0.02);
+    float hem = max(fwidth(kind.y), 0.01);
     float suited = suit * smoothstep(0.5 - hem, 0.5 + hem, kind.y);
     float hair = kind.x;
 #ifdef DETAIL

@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import trimesh
 from panda3d.core import Shader
 
 from game.appearance import BodyPaint, Eye, Look, find_eyes, paint_body

@@ -315,14 +315,14 @@ def _write_table(page: NDArray[np.uint8], measures: Mapping[str, Measured], miss
         (title, [(key, label) for key, label in pairs if key in measures and key != "height"])
         for title, pairs in GROUPS
     ]
-    count = sum(len(pairs) + 1.6 for _, pairs in rows if pairs)
+    count = sum(len(pairs) + 1.8 for _, pairs in rows if pairs)
     pitch = min(38.0, (SIZE[1] - BOTTOM - y) / max(count, 1.0))
     for title, pairs in rows:
         if not pairs:
             continue
         write(page, title, (left, y), 20, QUIET, "Bold", tracking=4)
         cv2.line(page, (left, round(y + 12)), (right, round(y + 12)), RULE, 1, cv2.LINE_AA)
-        y += pitch * 1.1
+        y += pitch * 1.3
         for key, label in pairs:
             measure = measures[key]
             write(page, label, (left, y), 26, INK, "Regular")

@@ -46,8 +46,9 @@ def bake_texture(model: BodyModel, rest: NDArray[np.float32], paint: BodyPaint, 
     table = np.array([linear((level, level, level))[0] for level in range(256)], np.float32)
     light[:] = table[np.clip(color + 0.5, 0, 255).astype(np.uint8)]
     if not paint.scanned:
-        for share, tone in ((surface[..., 0], paint.look.hair), (surface[..., 1], paint.look.base_layer)):
-            edge = _smoothstep(0.42, 0.58, share)[..., None]
+        layers = ((surface[..., 0], 0.08, paint.look.hair), (surface[..., 1], 0.02, paint.look.base_layer))
+        for share, soft, tone in layers:
+            edge = _smoothstep(0.5 - soft, 0.5 + soft, share)[..., None]
             light += edge * (np.array(linear(tone), np.float32) - light)
     eye_texels = surface[..., 3] > 0.5
     left = anchor[..., 0] > 0

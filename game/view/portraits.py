@@ -9,7 +9,7 @@ from game.export.report import View
 from game.view.stage import Stage
 
 SIDES = (("Front", 0.0), ("Side", np.pi / 2), ("Back", np.pi))
-MARGIN = 1.24
+MARGIN = 1.17
 """Air around the figure: the report cuts its panels out of these pictures."""
 FIELD_OF_VIEW = np.deg2rad(14.0)
 """A long lens from far away: the figure's proportions are nearly those of a drawing."""

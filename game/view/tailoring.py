@@ -32,9 +32,7 @@ def _lonely(ends: NDArray[np.int32]) -> NDArray[np.bool_]:
     return count[index.ravel()] == 1
 
 
-def _distance(
-    edges: NDArray[np.int32], panel: NDArray[np.int32], panel_uv: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _distance(edges: NDArray[np.int32], panel: NDArray[np.int32], panel_uv: NDArray[np.float32]) -> NDArray[np.float32]:
     """Panels lie on top of each other in the pattern's plane: an edge counts on its own panel only."""
     distance = np.ones(len(panel_uv), np.float32)
     for start, stop in edges:
