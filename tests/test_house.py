@@ -2,6 +2,7 @@
 
 import ast
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,16 @@ def test_kernels_release_the_lock_and_are_cached(path):
             text = ast.unparse(fastmath)
             assert "nnan" not in text, f"{name}: fastmath breaks isnan"
             assert "ninf" not in text, f"{name}: fastmath breaks isinf"
+
+
+@pytest.mark.parametrize("path", KERNELS, ids=lambda p: p.stem)
+def test_kernels_know_arrays_and_numba_only(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [node.module] if isinstance(node, ast.ImportFrom) else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        for name in names:
+            known = name.split(".")[0] in sys.stdlib_module_names | {"numpy", "numba", "__future__"}
+            assert known or name.startswith("solver.kernels"), f"{path.stem} imports {name}"
 
 
 def test_numba_lives_in_kernels_only():
