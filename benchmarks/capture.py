@@ -98,7 +98,7 @@ def run(json: bool = False) -> dict:
         result["steps"]["landmarker, nobody there"] = time_calls(observe, 60)
     if not json:
         print(
-            f"{INTRINSICS.width}x{INTRINSICS.height}; a frame takes {result['db3_bytes_per_frame'] / 1e6:.2f} MB in .db3"
+            f"{INTRINSICS.width}x{INTRINSICS.height}; a frame is {result['db3_bytes_per_frame'] / 1e6:.2f} MB in .db3"
         )
         for name, times in result["steps"].items():
             print(

@@ -1,182 +1,47 @@
-"""RealSense depth cameras, live and recorded, through the pipeline of librealsense.
+"""RealSense recordings (`.db3`, `.bag`), played by librealsense.
 
-Colour is brought to the grid of depth, not the other way: every depth sample stays as it was measured, with the noise
-that `SourceInfo.noise` describes, where resampling depth would smear edges and correlate errors. The look-up is our own
-(`solver.kernels.align_color`), since librealsense paints colour black wherever depth is missing, which is on hair and
-in the shadow beside a person, where the landmarker needs to see.
+The sensors are played themselves and their frames paired here: librealsense's pipeline, meant for live use, drops a
+frame now and then where the machine is busy, and its first ones where there is an accelerometer.
 """
 
 from __future__ import annotations
 
 import logging
+import queue
 import sqlite3
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any, Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from capture.depth_noise import stereo_noise
 from capture.device_clock import DeviceClock
-from capture.realsense_sdk import (
-    as_written,
-    color_camera,
-    depth_undistortion,
-    device_info,
-    intrinsics_of,
-    load_sdk,
-    rgb_of,
+from capture.realsense_sdk import device_info, load_sdk
+from capture.realsense_streams import (
+    GRAVITY_SAMPLES,
+    RECORD_AGAIN,
+    STOP_PATIENCE_S,
+    GravityAverage,
+    StreamConverter,
+    depth_options,
+    find_profiles,
+    rotation_between,
+    stop_patiently,
 )
 from capture.source import EndOfRecording, FrameTimeoutError, SourceInfo
 from solver.errors import DeviceLostError, InputError
-from solver.kernels.align_color import align_color
-from solver.types import Frame, Intrinsics, read_only
+from solver.types import Frame
 
-NO_DEPTH = 65535
-"""Raw depth that means overflow; 0 means missing."""
-STANDARD_GRAVITY = 9.80665
-GRAVITY_SAMPLES = 200
-"""Accelerometer samples that gravity is averaged over: two seconds at 100 Hz."""
-LIVE_PROFILES = ((848, 480, 30), (640, 480, 30), (848, 480, 15), (640, 480, 15), (480, 270, 15))
-"""Depth and colour size and rate in order of preference; the last ones are what a USB 2 port carries."""
-PAIRING_TOLERANCE = 0.6
-"""Of the time between frames: colour that runs free of depth is never more than half of it away."""
-UNPAIRED_LIMIT = 30
-"""After so many misfits in a row the two clocks have nothing to do with each other, and any pair will do."""
-STOP_PATIENCE_S = 5.0
+QUEUE_FRAMES = 4
+LAST_FRAMES_S = 1.0
+"""How long a busy machine may take to bring the last frames of a recording."""
 LEAST_READABLE = 0.9
 """Share of a recording's frames below which it counts as damaged; a camera drops some colour while it records."""
-RECORD_AGAIN = "record it again, or play it in realsense-viewer to see what it holds"
 _log = logging.getLogger(__name__)
-
-
-class GravityAverage:
-    """Mean of the accelerometer while it is at rest."""
-
-    def __init__(self, rotation: NDArray[np.float64]) -> None:
-        """`rotation` (3, 3) takes the accelerometer's axes to the depth camera's."""
-        self._rotation = rotation
-        self._mean = np.zeros(3)
-        self.count = 0
-
-    def add(self, sample: Any) -> None:
-        """Takes one reading [m/s^2], unless the camera was being moved."""
-        reading = np.array((sample.x, sample.y, sample.z), np.float64)
-        if abs(np.linalg.norm(reading) - STANDARD_GRAVITY) < 0.1 * STANDARD_GRAVITY:
-            self.count += 1
-            self._mean += (reading - self._mean) / min(self.count, GRAVITY_SAMPLES)
-
-    def direction(self) -> NDArray[np.float64] | None:
-        """Unit vector of the pull of gravity in frame c, None before the first reading.
-
-        At rest an accelerometer feels what holds it up, which is the opposite.
-        """
-        length = np.linalg.norm(self._mean)
-        return None if length == 0.0 else read_only(self._rotation @ (-self._mean / length))
-
-
-class StreamConverter:
-    """librealsense's frames to ours, for one started pipeline."""
-
-    def __init__(self, depth_profile: Any, color_profile: Any | None) -> None:
-        """Takes the video stream profiles. Raises `InputError` for streams that cannot be used."""
-        self.intrinsics: Intrinsics = intrinsics_of(depth_profile)
-        self._maps = depth_undistortion(depth_profile)
-        self._has_color = color_profile is not None
-        self._camera = None if color_profile is None else color_camera(color_profile, depth_profile)
-        self._filled_row = np.empty(self.intrinsics.width, np.float32)
-        self._tolerance_ms = PAIRING_TOLERANCE * 1000.0 / (depth_profile.fps() or 30)
-        self._depth_number: int | None = None
-        self._unpaired = 0
-
-    def pair(self, frames: Any) -> tuple[Any, Any | None] | None:
-        """A new depth frame and the colour frame of the same moment, None where `frames` holds no such pair.
-
-        The pipeline sends sets on as soon as one stream has something new, with what is left of the other.
-        """
-        depth, color = frames.get_depth_frame(), frames.get_color_frame() if self._has_color else None
-        if not depth or (self._has_color and not color) or depth.get_frame_number() == self._depth_number:
-            return None
-        if color and color.get_frame_timestamp_domain() == depth.get_frame_timestamp_domain():
-            apart_ms = abs(color.get_timestamp() - depth.get_timestamp())
-            if apart_ms > self._tolerance_ms and self._unpaired < UNPAIRED_LIMIT:
-                self._unpaired += 1
-                return None
-            if apart_ms <= self._tolerance_ms:
-                self._unpaired = 0
-        self._depth_number = depth.get_frame_number()
-        return depth, color
-
-    def depth(self, frame: Any) -> NDArray[np.float32]:
-        """A fresh depth image [m], shape (H, W)."""
-        raw = np.array(np.asanyarray(frame.get_data()))
-        if raw.shape != (self.intrinsics.height, self.intrinsics.width) or raw.dtype != np.uint16:
-            raise InputError(
-                f"depth comes as {raw.dtype}{raw.shape}, the stream promised {self.intrinsics[:2]}: {RECORD_AGAIN}"
-            )
-        raw[raw == NO_DEPTH] = 0
-        depth = (raw * as_written(frame.get_units())).astype(np.float32)
-        if self._maps is not None:
-            depth = cv2.remap(depth, *self._maps, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-        return read_only(depth)
-
-    def color(self, frame: Any, depth: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Colour on the grid of `depth`, shape (H, W, 3)."""
-        rgb = rgb_of(frame)
-        if self._camera is not None:
-            aligned = np.empty((*depth.shape, 3), np.uint8)
-            align_color(depth, self.intrinsics, read_only(rgb), self._camera, self._filled_row, aligned)
-            rgb = aligned
-        return read_only(rgb)
-
-
-def find_profiles(device: Any) -> dict[str, Any]:
-    """The first profile of each of the streams `depth`, `color` and `accel` that the device has."""
-    sdk = load_sdk()
-    wanted = {sdk.stream.depth: "depth", sdk.stream.color: "color", sdk.stream.accel: "accel"}
-    found: dict[str, Any] = {}
-    for sensor in device.query_sensors():
-        for profile in sensor.get_stream_profiles():
-            if profile.stream_type() in wanted:
-                found.setdefault(wanted[profile.stream_type()], profile)
-    return found
-
-
-def depth_options(device: Any) -> tuple[float, float | None]:
-    """(depth unit [m], stereo baseline [m] or None) of the device's depth sensor."""
-    sdk = load_sdk()
-    unit_m, baseline_m = 0.001, None
-    for sensor in device.query_sensors():
-        if sensor.supports(sdk.option.depth_units):
-            unit_m = as_written(sensor.get_option(sdk.option.depth_units))
-        if sensor.supports(sdk.option.stereo_baseline):
-            baseline_m = as_written(abs(sensor.get_option(sdk.option.stereo_baseline))) / 1000.0
-    return unit_m, baseline_m
-
-
-def rotation_between(profile: Any, other: Any) -> NDArray[np.float64]:
-    """Turns axes of one stream into those of another, identity where the device does not tell. Shape (3, 3)."""
-    try:
-        return np.array(profile.get_extrinsics_to(other).rotation, np.float64).reshape(3, 3).T
-    except RuntimeError:
-        return np.eye(3)
-
-
-def stop_pipeline(pipeline: Any) -> None:
-    """Stops, and leaves behind a pipeline that never comes back from stopping."""
-
-    def stop() -> None:
-        try:
-            pipeline.stop()
-        except RuntimeError:  # was not started, or the device is gone: stopped it is
-            return
-
-    thread = threading.Thread(target=stop, daemon=True, name="realsense-stop")
-    thread.start()
-    thread.join(STOP_PATIENCE_S)
 
 
 class RealSenseRecording:
@@ -186,53 +51,41 @@ class RealSenseRecording:
         """Opens the recording. Raises `InputError` naming the file and the cure."""
         self._path = Path(path)
         frame_count = count_depth_frames(self._path)
-        sdk = load_sdk()
-        self._pipeline: Any = sdk.pipeline()
+        self._frames: queue.Queue[Any] = queue.Queue(QUEUE_FRAMES)
+        self._stopping = threading.Event()
+        self._sensors: list[Any] = []
+        self._starting: threading.Thread | None = None
+        self._state = "playing"
         try:
-            self._open(sdk, frame_count)
-        except RuntimeError as error:
-            self._abandon()
-            raise InputError(
-                f"{path}: not a readable RealSense recording ({_reason(error)}); {RECORD_AGAIN}"
-            ) from error
-        except InputError as error:
-            self._abandon()
-            raise InputError(f"{path}: {error}") from error
+            self._open(load_sdk(), frame_count)
+        except (RuntimeError, InputError) as error:
+            self.close()
+            if isinstance(error, InputError):
+                raise InputError(f"{path}: {error}") from error
+            reason = f"not a readable RealSense recording ({_reason(error)})"
+            raise InputError(f"{path}: {reason}; {RECORD_AGAIN}") from error
 
     def _open(self, sdk: Any, frame_count: int | None) -> None:
-        # The accelerometer is read first and by itself: with it, the pipeline drops the frames before its first sample.
-        device = sdk.context().load_device(str(self._path))
+        self._context = sdk.context()  # must outlive the device
+        device = self._device = self._context.load_device(str(self._path))
+        self._playback = device.as_playback()
+        self._playback.set_real_time(False)
         profiles = find_profiles(device)
         if "depth" not in profiles:
             raise InputError("the recording has no depth stream; record depth and colour")
-        self._gravity = None
-        if "accel" in profiles:
-            self._gravity = recorded_gravity(
-                device, profiles["accel"], rotation_between(profiles["accel"], profiles["depth"])
-            )
-        has_color = "color" in profiles
-        del device, profiles
-        config = sdk.config()
-        config.enable_device_from_file(str(self._path), repeat_playback=False)
-        config.enable_stream(sdk.stream.depth)
-        if has_color:
-            config.enable_stream(sdk.stream.color)
-        # Real time must be off before the start, or the first frames run away.
-        config.resolve(sdk.pipeline_wrapper(self._pipeline)).get_device().as_playback().set_real_time(False)
-        profile = self._pipeline.start(config)
-        device = profile.get_device()
-        self._playback = device.as_playback()
-        depth_profile = profile.get_stream(sdk.stream.depth).as_video_stream_profile()
-        color_profile = profile.get_stream(sdk.stream.color).as_video_stream_profile() if has_color else None
+        depth_profile = profiles["depth"].as_video_stream_profile()
+        color_profile = profiles["color"].as_video_stream_profile() if "color" in profiles else None
         self._converter = StreamConverter(depth_profile, color_profile)
+        self._depth_stream = depth_profile.stream_type()
         self._hardware_clock = sdk.timestamp_domain.hardware_clock
+        self._gravity = recorded_gravity(self._path)
         unit_m, baseline_m = depth_options(device)
         model = device_info(device, sdk.camera_info.name)
         frame_rate = float(depth_profile.fps() or 30)
         self._clock = DeviceClock(frame_rate)
         self._sequence = -1
         self._delivered = 0
-        self._state = "playing"
+        self._ready: deque[Frame] = deque()
         self._info = SourceInfo(
             kind="realsense-recording",
             name=self._path.name,
@@ -243,6 +96,30 @@ class RealSenseRecording:
             live=False,
             frame_count=frame_count,
         )
+        self._play([profile for profile in (depth_profile, color_profile) if profile is not None])
+
+    def _play(self, wanted: list[Any]) -> None:
+        """Starts all sensors while playback stands still, or the later ones would miss the beginning."""
+        self._playback.pause()
+        for sensor in self._device.query_sensors():
+            own = {profile.unique_id() for profile in sensor.get_stream_profiles()}
+            mine = [profile for profile in wanted if profile.unique_id() in own]
+            if mine:
+                sensor.open(mine)
+                self._sensors.append(sensor)
+                sensor.start(self._enqueue)
+        # `resume` waits for callbacks, which wait for the reader once the queue is full: it needs a thread.
+        self._starting = threading.Thread(target=self._playback.resume, daemon=True, name="realsense-resume")
+        self._starting.start()
+
+    def _enqueue(self, frame: Any) -> None:
+        """Called by librealsense's threads; makes playback wait for the reader, but never for one that has left."""
+        while not self._stopping.is_set():
+            try:
+                self._frames.put(frame, timeout=0.05)
+                break
+            except queue.Full:
+                continue
 
     @property
     def info(self) -> SourceInfo:
@@ -260,39 +137,43 @@ class RealSenseRecording:
                 raise DeviceLostError(f"{self._path}: the recording was closed")
             if self._state == "ended":
                 raise EndOfRecording(f"{self._path}: end of the recording")
+            if self._ready:
+                self._delivered += 1
+                return self._ready.popleft()
+            # "Stopped" says that the file is read; its last frames may still be on their way.
             stopped = "stopped" in str(self._playback.current_status())
-            arrived, frames = self._pipeline.try_wait_for_frames(50)
-            if arrived:
-                frame = self._convert(frames)
-                if frame is not None:
-                    return frame
-            elif stopped:  # before the wait, so that nothing can have been on its way
+            if stopped and self._delivered == self._info.frame_count:
                 self._end()
-            elif time.monotonic() > deadline:
-                raise FrameTimeoutError(f"{self._path}: no frame within {timeout_s:g} s")
+                continue
+            try:
+                frame = self._frames.get(timeout=LAST_FRAMES_S if stopped else 0.05)
+            except queue.Empty:
+                if stopped:
+                    self._end()
+                elif time.monotonic() > deadline:
+                    raise FrameTimeoutError(f"{self._path}: no frame within {timeout_s:g} s") from None
+                continue
+            is_depth = frame.get_profile().stream_type() == self._depth_stream
+            pairs = self._converter.pairs(frame if is_depth else None, None if is_depth else frame)
+            self._ready.extend(self._convert(*pair) for pair in pairs)
 
-    def _convert(self, frames: Any) -> Frame | None:
-        pair = self._converter.pair(frames)
-        if pair is None:
-            return None
-        depth_frame, color_frame = pair
+    def _convert(self, depth_frame: Any, color_frame: Any | None) -> Frame:
         number = depth_frame.get_frame_number()
         wraps = depth_frame.get_frame_timestamp_domain() == self._hardware_clock
         captured_at = self._clock.advance(depth_frame.get_timestamp() / 1000.0, wraps)
         try:
-            depth = self._converter.depth(depth_frame)
-            color = self._converter.color(color_frame, depth) if color_frame else None
+            depth = self._converter.depth(depth_frame.as_depth_frame())
+            color = self._converter.color(color_frame.as_video_frame(), depth) if color_frame else None
         except (RuntimeError, InputError) as error:
             raise InputError(f"{self._path}: frame {number} is damaged ({_reason(error)}); {RECORD_AGAIN}") from error
         self._sequence = number if number > self._sequence else self._sequence + 1
-        self._delivered += 1
         return Frame(self._sequence, captured_at, self._converter.intrinsics, color, depth, self._gravity)
 
     def _end(self) -> None:
         """Playback stops without a word at a damaged message: the count tells."""
         self._state = "ended"
         expected = self._info.frame_count
-        stop_pipeline(self._pipeline)
+        self._stop()
         if self._delivered == 0:
             raise InputError(f"{self._path}: no frame with depth and colour can be read; {RECORD_AGAIN}")
         if expected is None or self._delivered >= expected:
@@ -302,14 +183,19 @@ class RealSenseRecording:
             raise InputError(f"{self._path}: the recording is damaged, {lost}; {RECORD_AGAIN}")
         _log.warning("%s: %s", self._path, lost)
 
-    def _abandon(self) -> None:
-        self._state = "closed"
-        stop_pipeline(self._pipeline)
+    def _stop(self) -> None:
+        self._stopping.set()
+        if self._starting is not None:
+            self._starting.join(STOP_PATIENCE_S)
+        for sensor in self._sensors:
+            stop_patiently(sensor.stop)
+            stop_patiently(sensor.close)
+        self._sensors.clear()
 
     def close(self) -> None:
         """Stops the playback. Safe to call twice."""
-        if self._state != "closed":
-            self._abandon()
+        self._state = "closed"
+        self._stop()
 
     def __enter__(self) -> Self:
         return self
@@ -345,11 +231,18 @@ def count_depth_frames(path: Path) -> int | None:
     return count
 
 
-def recorded_gravity(device: Any, profile: Any, rotation: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Gravity from the first accelerometer readings of a recording, None where there are none."""
-    average = GravityAverage(rotation)
-    playback = device.as_playback()
-    playback.set_real_time(False)
+def recorded_gravity(path: Path) -> NDArray[np.float64] | None:
+    """Gravity in frame c from the first accelerometer readings of a recording, None where there are none.
+
+    A pass of its own: readings are many, and would hold up the pictures.
+    """
+    sdk = load_sdk()
+    context = sdk.context()
+    device = context.load_device(str(path))
+    profiles = find_profiles(device)
+    if "accel" not in profiles:
+        return None
+    average = GravityAverage(rotation_between(profiles["accel"], profiles["depth"]))
     enough = threading.Event()
 
     def collect(frame: Any) -> None:
@@ -358,17 +251,19 @@ def recorded_gravity(device: Any, profile: Any, rotation: NDArray[np.float64]) -
         else:
             enough.set()
 
+    playback = device.as_playback()
+    playback.set_real_time(False)
+    accel = profiles["accel"].unique_id()
     for sensor in device.query_sensors():
-        if any(p.stream_type() == profile.stream_type() for p in sensor.get_stream_profiles()):
-            sensor.open(profile)
+        if accel in {profile.unique_id() for profile in sensor.get_stream_profiles()}:
+            sensor.open(profiles["accel"])
             sensor.start(collect)
             deadline = time.monotonic() + 2.0
-            while not enough.wait(0.01) and time.monotonic() < deadline:
+            while not enough.wait(0.02) and time.monotonic() < deadline:
                 if "stopped" in str(playback.current_status()):
                     break
-            sensor.stop()
-            sensor.close()
-            break
+            stop_patiently(sensor.stop)
+            stop_patiently(sensor.close)
     return average.direction()
 
 

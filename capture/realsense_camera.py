@@ -6,20 +6,21 @@ import time
 from typing import Any, Self
 
 from capture.depth_noise import stereo_noise
-from capture.realsense import (
-    LIVE_PROFILES,
+from capture.realsense_sdk import device_info, load_sdk
+from capture.realsense_streams import (
     GravityAverage,
     StreamConverter,
     depth_options,
     find_profiles,
     rotation_between,
-    stop_pipeline,
+    stop_patiently,
 )
-from capture.realsense_sdk import device_info, load_sdk
 from capture.source import FrameTimeoutError, SourceInfo
 from solver.errors import DeviceLostError, InputError
 from solver.types import Frame
 
+LIVE_PROFILES = ((848, 480, 30), (640, 480, 30), (848, 480, 15), (640, 480, 15), (480, 270, 15))
+"""Depth and colour size and rate in order of preference; the last ones are what a USB 2 port carries."""
 REPLUG = "plug it out and in again (a USB 3 port, its own cable)"
 
 
@@ -50,7 +51,7 @@ class RealSenseCamera:
             color_profile = profile.get_stream(sdk.stream.color).as_video_stream_profile() if self._has_color else None
             self._converter = StreamConverter(depth_profile, color_profile)
         except (InputError, RuntimeError) as error:
-            stop_pipeline(self._pipeline)
+            stop_patiently(self._pipeline.stop)
             raise DeviceLostError(f"RealSense {self._serial}: {error}") from error
         self._gravity: GravityAverage | None = None
         started = {stream.stream_type(): stream for stream in profile.get_streams()}
@@ -146,10 +147,11 @@ class RealSenseCamera:
             sample = frames.first_or_default(sdk.stream.accel)
             if sample:
                 self._gravity.add(sample.as_motion_frame().get_motion_data())
-        pair = self._converter.pair(frames)
-        if pair is None:
+        color_frame = frames.get_color_frame() if self._has_color else None
+        pairs = self._converter.pairs(frames.get_depth_frame(), color_frame)
+        if not pairs:
             return None
-        depth_frame, color_frame = pair
+        depth_frame, color_frame = pairs[-1]
         depth = self._converter.depth(depth_frame)
         color = self._converter.color(color_frame, depth) if color_frame else None
         number = depth_frame.get_frame_number()
@@ -162,7 +164,7 @@ class RealSenseCamera:
         """Stops the camera. Safe to call twice."""
         if not self._closed:
             self._closed = True
-            stop_pipeline(self._pipeline)
+            stop_patiently(self._pipeline.stop)
 
     def __enter__(self) -> Self:
         return self

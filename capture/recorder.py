@@ -15,8 +15,9 @@ from typing import Any, Self
 import numpy as np
 
 from capture.depth_noise import STEREO_SIGMA_PX
-from capture.realsense import STANDARD_GRAVITY, count_depth_frames
+from capture.realsense import count_depth_frames
 from capture.realsense_sdk import load_sdk
+from capture.realsense_streams import STANDARD_GRAVITY
 from capture.source import SourceInfo
 from solver.errors import ChevalError, InputError, UsageError
 from solver.types import Frame
