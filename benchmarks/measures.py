@@ -124,7 +124,7 @@ def _noise(model: BodyModel, bodies: list) -> dict:
     for vertices, joints in bodies:
         exact = measure_body(model, vertices, joints, error=SurfaceError(noise_m=0.001, wave_m=0.02))
         noisy = measure_body(model, vertices + rng.normal(0.0, 0.001, vertices.shape), joints, sample_count=0)
-        for key in NOISY:
+        for key in (key for key in NOISY if key in exact and key in noisy):
             changes[key].append(noisy[key].value_mm - exact[key].value_mm)
             claims[key].append(exact[key].std_mm)
     return {key: {**_summary(changes[key]), "claimed": float(np.mean(claims[key]))} for key in NOISY}

@@ -93,6 +93,7 @@ class Topology:
         self.skin_faces = np.flatnonzero(skin[model.faces[:, 0]]).astype(np.int32)
         self.normals = NormalField(model.faces, model.vertex_count)
         self._faces_of: dict[tuple[str, ...], NDArray[np.int32]] = {}
+        self._rim_of: dict[tuple[str, ...], NDArray[np.int32]] = {}
 
     def faces_of(self, parts: tuple[str, ...]) -> NDArray[np.int32]:
         """Indices of the triangles of `parts`."""
@@ -100,6 +101,15 @@ class Topology:
             wanted = np.isin(self.face_parts[self.skin_faces], [self.model.part(name) for name in parts])
             self._faces_of[parts] = self.skin_faces[wanted]
         return self._faces_of[parts]
+
+    def rim_of(self, parts: tuple[str, ...]) -> NDArray[np.int32]:
+        """Edges (E, 2) at which `parts` were cut from the rest of the body."""
+        if parts not in self._rim_of:
+            faces = self.model.faces[self.faces_of(parts)]
+            edges = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+            edges, counts = np.unique(edges, axis=0, return_counts=True)
+            self._rim_of[parts] = edges[counts == 1]
+        return self._rim_of[parts]
 
 
 class Figure:
@@ -140,6 +150,14 @@ class Figure:
         lengths = np.empty(count)
         measure_tapes(flat, 2 * starts, lengths)
         return Profile(places, lengths), [segments[a:b] for a, b in pairwise(starts)]
+
+    def whole_contours(
+        self, parts: tuple[str, ...], origin: NDArray, normal: NDArray, places: NDArray
+    ) -> NDArray[np.bool_]:
+        """Which planes at `places` (L,) [m] along `normal` cut `parts` in closed contours, not across their rim."""
+        ends = ((self.vertices[self.topology.rim_of(parts)] - origin) @ normal).astype(np.float64)
+        low, high = ends.min(1), ends.max(1)
+        return ~((low < places[:, None]) & (places[:, None] <= high)).any(1)
 
     def contour(self, part: NDArray[np.int32], origin: NDArray, normal: NDArray) -> NDArray[np.float64]:
         """The contour in which one plane cuts triangles `part`: segments [m], (N, 2, 3)."""

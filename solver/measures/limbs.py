@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.measures.figure import UP, Figure, LevelNotFoundError, Tape
+from solver.measures.figure import UP, Figure, LevelNotFoundError, Profile, Tape
 
 LEAST_SPAN_M = 0.01
+LEAST_PLANES = 3
 THIGH_BELOW_CROTCH_M = 0.03
-LARYNX_REACH_M = 0.02
-"""Just below the larynx the neck is smallest; its landmark is known to this much."""
+BELOW_LARYNX_M = (-0.015, 0.025)
+"""Along the neck's axis from the larynx: just below it, with the slack that a landmark of the model needs."""
 ARMPIT_CLEARANCE_M = 0.025
 """A plane square to the arm through the armpit still cuts shoulder; this far beyond it cuts arm alone."""
 
@@ -18,22 +19,20 @@ ARMPIT_CLEARANCE_M = 0.025
 def neck_tape(figure: Figure) -> tuple[float, Tape]:
     """Girth [m] and tape just below the larynx, square to the neck's axis."""
     axis, _ = _axis(figure.joint("neck_01"), figure.joint("head"))
-    part = figure.topology.faces_of(("neck", "head"))
-    return _extreme(figure, part, figure.landmark("larynx"), axis, -LARYNX_REACH_M, LARYNX_REACH_M, largest=False)
+    return _extreme(figure, ("neck", "head"), figure.landmark("larynx"), axis, *BELOW_LARYNX_M, largest=False)
 
 
 def arm_tapes(figure: Figure, side: str, _crotch: float) -> dict[str, tuple[float, Tape]]:
     """Girth [m] and tape of one side's upper_arm, elbow and wrist."""
-    topology = figure.topology
     shoulder, elbow, wrist = (figure.joint(f"{name}_{side}") for name in ("upperarm", "lowerarm", "hand"))
-    upper = topology.faces_of((f"upper_arm_{side}", f"lower_arm_{side}"))
-    lower = topology.faces_of((f"lower_arm_{side}", f"hand_{side}"))
+    upper = (f"upper_arm_{side}", f"lower_arm_{side}")
+    lower = (f"lower_arm_{side}", f"hand_{side}")
     upper_axis, upper_length = _axis(shoulder, elbow)
     lower_axis, lower_length = _axis(elbow, wrist)
     armpit = _end_of_cut(figure, f"upper_arm_{side}", shoulder, upper_axis) + ARMPIT_CLEARANCE_M
     return {
         "upper_arm": _extreme(figure, upper, shoulder, upper_axis, armpit, 0.85 * upper_length, largest=True),
-        "elbow": _girth(figure, upper, elbow, _unit(upper_axis + lower_axis)),
+        "elbow": _girth(figure, figure.topology.faces_of(upper), elbow, _unit(upper_axis + lower_axis)),
         "wrist": _extreme(figure, lower, elbow, lower_axis, 0.6 * lower_length, lower_length, largest=False),
     }
 
@@ -47,7 +46,7 @@ def leg_tapes(figure: Figure, side: str, crotch: float) -> dict[str, tuple[float
     middle = figure.landmark("crotch")[0]
     own = sign * (figure.vertices[figure.model.faces[thigh], 0].mean(1) - middle) > 0.0
     leg = topology.faces_of((f"thigh_{side}", f"calf_{side}"))
-    shank = topology.faces_of((f"calf_{side}", f"foot_{side}"))
+    shank = (f"calf_{side}", f"foot_{side}")
     axis, _ = _axis(hip, ankle)
     shank_axis, length = _axis(knee, ankle)
     malleolus = float((figure.landmark(f"ankle_lateral_{side}") - knee) @ shank_axis)
@@ -85,10 +84,26 @@ def _girth(figure: Figure, part: NDArray, origin: NDArray, normal: NDArray) -> t
 
 
 def _extreme(
-    figure: Figure, part: NDArray, origin: NDArray, axis: NDArray, first: float, last: float, largest: bool
+    figure: Figure, parts: tuple[str, ...], origin: NDArray, axis: NDArray, first: float, last: float, largest: bool
 ) -> tuple[float, Tape]:
+    """Largest or smallest girth between two places along an axis, where the contour is whole."""
     if last - first < 2 * LEAST_SPAN_M:
         raise LevelNotFoundError("the limb's ends were not found")
+    part = figure.topology.faces_of(parts)
     profile, _ = figure.tapes(part, origin, axis, first, last)
+    whole = _longest_run(figure.whole_contours(parts, origin, axis, profile.places) & (profile.values > 0.0))
+    if whole.stop - whole.start < LEAST_PLANES:
+        raise LevelNotFoundError("no whole contour was found between its ends")
+    profile = Profile(profile.places[whole], profile.values[whole])
     place = profile.maximum() if largest else profile.minimum()
     return float(profile.at(place)[0]), figure.tape(part, origin + place * axis, axis)
+
+
+def _longest_run(flags: NDArray) -> slice:
+    """The longest run of true flags."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]])))
+    if not len(edges):
+        return slice(0, 0)
+    starts, stops = edges[::2], edges[1::2]
+    longest = int(np.argmax(stops - starts))
+    return slice(int(starts[longest]), int(stops[longest]))

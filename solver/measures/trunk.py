@@ -21,6 +21,7 @@ BUST_PRIOR_RADIUS_M = 0.3
 """The bust point may leave its landmark by BUST_WANDER_M. On a chest without a peak the landmark decides: the prior is
 as sharp as the peak of a chest whose profile bends with this radius."""
 UNDERBUST_SPAN_M = 0.1
+UNDERBUST_PRIOR_RADIUS_M = 0.05
 HIP_REACH_M = 0.04
 LEAST_TRUNK_M = 0.2
 CROTCH_REACH_M = 0.04
@@ -148,7 +149,7 @@ def _underbust_level(front: Profile, chest: float, mark: float) -> float:
     span = (front.places > chest - UNDERBUST_SPAN_M) & (front.places < chest)
     places, values = front.places[span], front.values[span]
     chord = np.interp(places, places[[0, -1]], values[[0, -1]])
-    return _peak_near(Profile(places, chord - values), mark, 0.02, 0.03, BUST_PRIOR_RADIUS_M)
+    return _peak_near(Profile(places, chord - values), mark, 0.025, 0.02, UNDERBUST_PRIOR_RADIUS_M)
 
 
 def front_and_back(tape: Tape, x: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
