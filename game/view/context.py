@@ -28,7 +28,6 @@ load_prc_file_data(
             "textures-power-2 none",
             "sync-video false",
             "gl-immutable-texture-storage true",
-            "notify-level-display fatal",
             "notify-level-egldisplay fatal",
             "notify-level-x11display fatal",
         )
