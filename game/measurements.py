@@ -102,7 +102,9 @@ def write_report(path: Path, report: MeasurementReport) -> None:
                     entry = report.measurements[key]
                     rows.writerow((key, entry.value, entry.std, definition.unit, entry.class_, entry.iso, ""))
                 elif key in report.missing:
-                    rows.writerow((key, "", "", definition.unit, definition.class_, definition.iso, report.missing[key]))
+                    rows.writerow(
+                        (key, "", "", definition.unit, definition.class_, definition.iso, report.missing[key])
+                    )
     else:
         write_json(path, to_json(report))
 
