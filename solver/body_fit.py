@@ -78,6 +78,8 @@ class TrackerStatus:
     """Share of the person's pixels that the model covers."""
     residual_m: float = 0.0
     """RMS of matched pixels along the normal."""
+    misfit: float = 0.0
+    """The same in standard deviations of sensor and model: about 1 where all is well."""
     swapped: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(3, bool))
     """Landmark groups (face, arms, legs) whose left and right were found swapped."""
     searching: bool = False
@@ -156,6 +158,8 @@ class BodyFit:
         offsets, sigmas = pulls.offsets[:count], pulls.sigmas[:count]
         matched = kinds == MATCHED
         self.status.residual_m = float(np.sqrt(np.mean(np.square(offsets[matched])))) if matched.any() else np.inf
+        misfits = offsets[matched] / sigmas[matched]
+        self.status.misfit = float(np.sqrt(np.mean(np.square(misfits)))) if matched.any() else np.inf
         scale = np.where(matched, np.maximum(3.0 * sigmas, 0.25 * gate), 3.0 * sigmas)
         weights = self.settings.pixel_independence * robust_weights(offsets, scale, "geman_mcclure") / np.square(sigmas)
         # Where the camera looks through the model there is no doubt, however far it sticks out.

@@ -15,6 +15,15 @@ from solver.ground import point_at
 from solver.thread_limit import thread_limit
 from solver.types import BodyState, DepthNoise, Ground, Intrinsics, Landmarks, Observation, read_only
 
+SAME_MOMENT_S = 0.005
+"""Frames nearer in time say nothing about velocity."""
+MIN_EXPLAINED = 0.6
+"""Share of the model that agrees with the depth, times share of the pixels that it covers, below which it is no person;
+people have 0.8 and more."""
+MAX_MISFIT = 1.5
+"""People have 0.7 to 1, chairs 2."""
+MAX_ODDNESS = 2.5
+"""Mean square of the shape in standard deviations; most people have less than 1."""
 HIDDEN_HOLD = 20.0
 """How much more steadily a limb is expected to stay where it is while it is hidden."""
 HIPS_AND_SHOULDERS = ("thigh_l", "thigh_r", "upperarm_l", "upperarm_r")
@@ -103,11 +112,12 @@ class BodyTracker:
         return state
 
     def _is_plausible(self, state: Articulation) -> bool:
-        """Whether what was fitted is a person: most of the model and of the pixels explain each other, closely, and
-        the body is one that people have (a mean square of 1 standard deviation is usual; 2.5 nobody's)."""
+        """Whether what was fitted is a person: model and pixels explain each other, closely, and people have such
+        bodies."""
         status = self._fit.status
         oddness = float(np.mean(np.square(state.shape[: self._whole.shape_count])))
-        return min(status.agreement, status.coverage) > 0.6 and status.residual_m < 0.025 and oddness < 2.5
+        explained = status.agreement * status.coverage
+        return explained > MIN_EXPLAINED and status.misfit < MAX_MISFIT and oddness < MAX_ODDNESS
 
     def _trunk_position(self, observation: Observation) -> NDArray[np.float64] | None:
         """Middle of the hips (or shoulders), inside the body, frame w; None without depth there."""
@@ -273,6 +283,8 @@ class BodyTracker:
     def _learn_motion(self, state: Articulation, elapsed: float) -> None:
         last = self._state
         assert last is not None
+        if elapsed < SAME_MOMENT_S:
+            return
         turn = rotation_vectors((state.T_wb[:3, :3] @ last.T_wb[:3, :3].T)[None])[0]
         joints = np.zeros_like(state.pose)
         active = self._pose.active_joints
