@@ -16,6 +16,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from solver.alignment import Articulation, BodyAlignment, robust_weights
 from solver.body import BodyModel
+from solver.hair import scalp_vertices
 from solver.joint_ranges import LIMIT_SPREAD, joint_ranges
 from solver.kernels.pixel_association import MATCHED, PixelMatching, Pulls, Rendered, associate_pixels
 from solver.keyframes import Keyframe
@@ -28,6 +29,8 @@ GRID_WIDTH = 283
 """Pixels of the longer side that the alignment works on."""
 PIXEL_INDEPENDENCE = 0.1
 """Neighbouring pixels err alike: each counts for so much of an independent measurement."""
+SCALP_SHARE = 0.05
+"""What is seen where hair may be counts so much."""
 FLOOR_SIGMA_M = 0.01
 NEIGHBOUR_SIGMA = np.deg2rad(6.0)
 """How much a joint turns between neighbouring keyframes."""
@@ -72,6 +75,7 @@ class BatchAlignment:
         self._on_floor = on_floor
         self._step = 0
         self._ranges = joint_ranges(model)
+        self._scalp = scalp_vertices(model)
         self._soles = _sole_vertices(model)
         self._rasterizers: dict[tuple, Rasterizer] = {}
         self._vertices_c = np.empty((model.vertex_count, 3), np.float32)
@@ -193,14 +197,15 @@ class BatchAlignment:
         offsets, sigmas = pulls.offsets[:count], pulls.sigmas[:count]
         scale = np.where(matched, np.maximum(2.0 * sigmas, 0.2 * gate), 3.0 * sigmas)
         robust = robust_weights(offsets, scale, "geman_mcclure")
+        pixels = pulls.pixels[:count]
+        corners = self.model.faces[raster.triangle.reshape(-1)[pixels]]
         weights = PIXEL_INDEPENDENCE * robust / np.square(sigmas)
+        weights[self._scalp[corners[:, 0]]] *= SCALP_SHARE
         if alignment.shape_count:
             # Rows with the shape are dear: every step takes another third of the matched pixels (ordered subsets).
             weights[matched] *= SUBSETS * (np.arange(int(matched.sum())) % SUBSETS == self._step % SUBSETS)
-        pixels = pulls.pixels[:count]
         second_third = raster.barycentric.reshape(-1, 2)[pixels].astype(np.float64)
         barycentric = np.column_stack([1.0 - second_third.sum(1), second_third])
-        corners = self.model.faces[raster.triangle.reshape(-1)[pixels]]
         alignment.add_rows(corners, pulls.directions[:count] @ view.T_cw[:3, :3], offsets, weights, barycentric)
         share = robust[matched]
         square = float((share * np.square(offsets[matched])).sum() / max(share.sum(), 1e-9))

@@ -49,6 +49,7 @@ class CanonicalVolume:
         """`rest_body` is the best present guess; the surface is found within `band_m` of it."""
         self.model = model
         self.rest_body = rest_body
+        self._band_m = band_m
         self.canonical_transforms = joint_transforms(model, rest_body.joints, canonical_pose(model, rest_body.joints))
         self.canonical_vertices = skin(model, rest_body.vertices, self.canonical_transforms)
         self.skin_faces = outer_faces(model)
@@ -85,7 +86,7 @@ class CanonicalVolume:
         self._vertex_of_triangle = np.append(model.faces[:, 0], np.int32(-1))
 
     def _outward(self, rest: NDArray, corners: NDArray, barycentric: NDArray, distance: NDArray) -> NDArray[np.float32]:
-        """Directions at rest in which the distance grows, (N, 3): near the surface its normal, beyond the way from it."""
+        """Where at rest the distance grows, (N, 3): near the surface along its normal, beyond along the way from it."""
         normals = vertex_normals(self.rest_body.vertices, self.skin_faces)
         shares = np.column_stack([1.0 - barycentric.sum(1), barycentric])
         outward = np.zeros_like(rest)
@@ -135,12 +136,20 @@ class CanonicalVolume:
         integrate_depth(self._voxels, view, intrinsics, noise, self.rule, self._distance, self._weight)
 
     def distance(self, fill_weight: float = 0.5) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Signed distance [m] and weight of all slots of `grid`; the model stands in with `fill_weight` everywhere."""
+        """Signed distance [m] and weight of all slots of `grid`; the model fills in.
+
+        It counts `fill_weight` where nothing was seen, and less and less the more was.
+        """
         distance = self._model_distance.copy()
         weight = np.zeros_like(distance)
-        total = self._weight + fill_weight
+        # The model fades where there is something to see: it would pull the surface to its own guess.
+        fill = fill_weight / (1.0 + np.square(self._weight / fill_weight))
+        total = self._weight + fill
         prior = np.clip(distance[self.slots], -self.rule.truncation_m, self.rule.truncation_m)
-        distance[self.slots] = (self._weight * self._distance + fill_weight * prior) / total
+        fused = (self._weight * self._distance + fill * prior) / total
+        # The surface stays inside the band, so it is closed.
+        reach = self._band_m - 2.0 * self.grid.voxel_m
+        distance[self.slots] = np.clip(fused, distance[self.slots] - reach, distance[self.slots] + reach)
         weight[self.slots] = self._weight
         return distance, weight
 

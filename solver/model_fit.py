@@ -15,6 +15,7 @@ from scipy.spatial import cKDTree
 
 from solver.body import RestBody
 from solver.fusion import CanonicalVolume, sample
+from solver.hair import scalp_vertices
 from solver.kernels.voxel_warp import unskin_points
 from solver.rasterizer import Rasterizer
 from solver.surface import vertex_normals
@@ -26,6 +27,8 @@ FOLD_LENGTH_M = 0.012
 """Folds smaller than this are bridged by the directions of displacement."""
 FULL_WEIGHT = 4.0
 """Sum of weights in the volume at which a vertex is believed half as much as one seen without end."""
+FAR_M = 0.03
+"""A surface so far from the model's is as likely hair, or another limb, as the body: it counts a quarter."""
 LARGEST_STEP_M = 0.02
 FREE_SPRING = 1e-3
 """Weight of staying where the shape put it, against 1 for a well-seen place."""
@@ -54,7 +57,8 @@ def fit_displacement(
     n = smoothing.solve(areas[:, None] * raw)
     n /= np.linalg.norm(n, axis=1, keepdims=True)
     trust = np.clip((n * raw).sum(1), 0.0, 1.0) ** 4
-    trust[np.isin(model.part_labels[skin_vertices], [model.part(name) for name in FINE_PARTS])] *= 0.05
+    kept = np.isin(model.part_labels, [model.part(name) for name in FINE_PARTS]) | scalp_vertices(model)
+    trust[kept[skin_vertices]] *= 0.02
     offset = np.zeros(len(skin_vertices))
     for _ in range(iterations):
         places = start[skin_vertices] + offset[:, None] * n
@@ -63,7 +67,7 @@ def fit_displacement(
         slope = np.einsum("vi,vi->v", gradient, n)
         usable = np.isfinite(phi) & np.isfinite(seen) & (slope > 0.3)
         phi, slope, seen = (np.where(usable, values, 0.0).astype(np.float64) for values in (phi, slope, seen))
-        confidence = trust * seen / (seen + FULL_WEIGHT)
+        confidence = trust * seen / (seen + FULL_WEIGHT) / np.square(1.0 + np.square((offset - phi) / FAR_M))
         pull = areas * confidence * slope
         matrix = sparse.diags(pull * slope + FREE_SPRING * areas) + stiffness
         right = -pull * phi - FREE_SPRING * areas * offset - stiffness @ offset
@@ -111,15 +115,15 @@ def to_rest(volume: CanonicalVolume, canonical: NDArray[np.float32]) -> RestBody
     return RestBody(rest, volume.rest_body.joints)
 
 
-def factorised(matrix: sparse.spmatrix) -> SuperLU:
+def factorised(matrix: sparse.sparray) -> SuperLU:
     """Sparse factors of a symmetric positive definite matrix."""
     return splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
 
 
 def cotangent_laplacian(
     vertices: NDArray, faces: NDArray[np.int32], used: NDArray
-) -> tuple[sparse.csr_matrix, NDArray[np.float64]]:
-    """Matrix L with d^T L d = integral of |grad d|^2, and the vertices' areas [m^2]; L d / areas is minus the Laplacian.
+) -> tuple[sparse.csr_array, NDArray[np.float64]]:
+    """Matrix L with d^T L d = integral of |grad d|^2, and the vertices' areas [m^2]; L d / areas = -Laplacian d.
 
     Rows and columns are the vertices `used` (U,). Cotangent weights (Pinkall and Polthier 1993), not below zero.
     """
@@ -144,4 +148,4 @@ def cotangent_laplacian(
     weights = weights.tocsr()
     laplacian = sparse.diags(np.asarray(weights.sum(1)).ravel()) - weights
     areas = np.maximum(np.bincount(triangles.ravel(), np.repeat(area / 3.0, 3), count), 1e-9)
-    return laplacian.tocsr(), areas
+    return sparse.csr_array(laplacian), areas

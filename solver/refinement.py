@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from solver.batch_alignment import BatchAlignment
 from solver.body import BodyModel, RestBody, joint_transforms, shape_body, skin
 from solver.errors import TrackingLostError
-from solver.fusion import CanonicalVolume
+from solver.fusion import SIGMA_M, CanonicalVolume
 from solver.keyframes import Keyframe
 from solver.model_fit import fit_displacement, to_rest
 from solver.types import DepthNoise, Mesh, read_only
 from solver.vertex_color import VertexColors
 
 FULL_VIEWS = 3.0
-"""Observations (of `solver.fusion.SIGMA_M` each) at which a place counts as fully covered."""
+"""Frontal observations at which a place counts as fully covered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class RefinementSettings:
     )
     """Gauss-Newton steps of the shape and all poses: coefficients, gate [m], spread of the model's surface [m]."""
     own_steps: int = 2
-    """Steps of shape and poses with the person's own model in every sweep. The shape must stay free: a body a little too
-    thin, in poses a little too near to the camera, fits each picture alone nearly as well."""
+    """Steps of shape and poses with the person's own model in every sweep. The shape must stay free: a body a
+    little too thin, in poses a little too near to the camera, fits each picture alone nearly as well."""
     own_gate_m: float = 0.04
     own_sigma_m: float = 0.003
     on_floor: bool = True
@@ -160,13 +160,14 @@ class _Refinement:
         heights = levels[:, head].max(1)
         lift = -float(fitted[volume.skin_faces].min((0, 1))[2])
         up = np.array([0.0, 0.0, lift], np.float32)
-        coverage = np.clip(seen / FULL_VIEWS, 0.0, 1.0).astype(np.float32)
+        full = FULL_VIEWS * self._weight_of_view(batch)
+        coverage = np.clip(seen / full, 0.0, 1.0).astype(np.float32)
         mesh = fused.surface.mesh
         spread = 1.4826 * float(np.median(np.abs(heights - np.median(heights))))
         labels = self.model.part_labels
         return Reconstruction(
             surface=Mesh(read_only(mesh.vertices + up), read_only(mesh.faces)),
-            surface_coverage=read_only(np.clip(fused.weight / FULL_VIEWS, 0.0, 1.0).astype(np.float32)),
+            surface_coverage=read_only(np.clip(fused.weight / full, 0.0, 1.0).astype(np.float32)),
             vertices=read_only(fitted + up),
             rest=RestBody(read_only(rest.vertices), rest.joints),
             shape=read_only(batch.shape.copy()),
@@ -184,13 +185,23 @@ class _Refinement:
 
     def _own_template(self, rest: RestBody, shape: NDArray) -> NDArray[np.float32]:
         """The template with which `shape` gives `rest`."""
-        return self.model.template + (rest.vertices - shape_body(self.model, shape).vertices)
+        shift = rest.vertices - shape_body(self.model, shape).vertices
+        return (self.model.template + shift).astype(np.float32)
+
+    def _weight_of_view(self, batch: BatchAlignment) -> float:
+        """What one observation at the person's distance counts in the volume."""
+        pairs = zip(self.keyframes, batch.states, strict=True)
+        depth = float(np.median([(np.linalg.inv(k.T_wc) @ s.T_wb @ (0.0, 0.0, 0.9, 1.0))[2] for k, s in pairs]))
+        focal = self.keyframes[0].observation.frame.intrinsics.fx
+        sigma = self.noise.disparity_sigma_px * depth**2 / (focal * self.noise.baseline_m)
+        return SIGMA_M**2 / (sigma**2 + self.noise.floor_m**2)
 
     def _fuse(self, rest: RestBody, batch: BatchAlignment) -> CanonicalVolume:
         with self._stage("fusion"):
             volume = CanonicalVolume(self.model, rest, self.settings.voxel_m)
             for keyframe, state, person in zip(self.keyframes, batch.states, batch.person_masks(), strict=True):
                 frame = keyframe.observation.frame
+                assert frame.depth is not None
                 transforms = joint_transforms(self.model, rest.joints, state.pose, state.T_wb)
                 T_cw = np.linalg.inv(keyframe.T_wc)
                 volume.integrate(frame.depth, frame.intrinsics, T_cw, transforms, self.noise, person)

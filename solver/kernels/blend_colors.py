@@ -10,9 +10,9 @@ from numba import njit, prange
 def blend_colors(color, model_depth, intrinsics, vertices, normals, sharpness, sums, weights):
     """Add the picture's colour at every visible vertex, weighted by cosine^sharpness of the viewing angle.
 
-    color (H, W, 3) uint8; model_depth (H, W) float32 [m] of the same vertices rasterised, 0.0 where nothing is; vertices,
-    normals (V, 3) float32, frame c; sums (V, 3), weights (V,) float32 are added to. Vertices next to the outline are left out:
-    the background shines in there.
+    color (H, W, 3) uint8; model_depth (H, W) float32 [m] of the same vertices rasterised, 0.0 where nothing is;
+    vertices, normals (V, 3) float32, frame c; sums (V, 3), weights (V,) float32 are added to. Vertices next to the
+    outline are left out: the background shines in there.
     """
     height, width = model_depth.shape
     for v in prange(vertices.shape[0]):

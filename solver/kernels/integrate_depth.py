@@ -1,9 +1,9 @@
 """A depth image into a signed-distance volume that moves with the body.
 
 Curless and Levoy's running average (1996), every voxel carried to the camera by its own skinning weights as in
-BodyFusion (Yu et al. 2017). The distance along the ray is turned into a distance to the surface by the *model's* normal, which
-has no noise; what another limb hides is left alone: there the rasterised model shows a surface that lies elsewhere in
-the canonical pose.
+BodyFusion (Yu et al. 2017). The distance along the ray is turned into a distance to the surface by the *model's*
+normal, which has no noise; what another limb hides is left alone: there the rasterised model shows a surface that
+lies elsewhere in the canonical pose.
 """
 
 from __future__ import annotations
