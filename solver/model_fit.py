@@ -57,8 +57,8 @@ def fit_displacement(
     n = smoothing.solve(areas[:, None] * raw)
     n /= np.linalg.norm(n, axis=1, keepdims=True)
     trust = np.clip((n * raw).sum(1), 0.0, 1.0) ** 4
-    kept = np.isin(model.part_labels, [model.part(name) for name in FINE_PARTS]) | scalp_vertices(model)
-    trust[kept[skin_vertices]] *= 0.02
+    trust[np.isin(model.part_labels[skin_vertices], [model.part(name) for name in FINE_PARTS])] = 0.0
+    trust[scalp_vertices(model)[skin_vertices]] *= FREE_SPRING
     offset = np.zeros(len(skin_vertices))
     for _ in range(iterations):
         places = start[skin_vertices] + offset[:, None] * n

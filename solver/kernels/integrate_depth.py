@@ -109,6 +109,9 @@ def integrate_depth(voxels, view, intrinsics, noise, rule, distance, weight):
     reach2 = np.float32(rule.reach_m**2)
     # 127 is a whole normal's length; a third of it leaves room for what the other joints turn.
     turned_away = np.float32(127.0 * 0.3)
+    one = np.float32(1.0)
+    edge_jump = np.float32(rule.edge_jump_m)
+    least_cosine = np.float32(rule.least_cosine)
     # Chunks, so that a thread reads memory in order.
     chunk = 4096
     count = voxels.rest.shape[0]
@@ -159,17 +162,19 @@ def integrate_depth(voxels, view, intrinsics, noise, rule, distance, weight):
             along = -(ax * x + ay * y + az * z)
             if along <= 0.0:
                 continue
-            cosine = along / np.sqrt((ax * ax + ay * ay + az * az) * (x * x + y * y + z * z))
-            if cosine < rule.least_cosine:
+            ray = np.sqrt(x * x + y * y + z * z)
+            cosine = along / (np.sqrt(ax * ax + ay * ay + az * az) * ray)
+            if cosine < least_cosine:
                 continue
-            u = fx * x / z + cx
-            v = fy * y / z + cy
-            slope = z / fx * np.sqrt(1 - cosine * cosine) / cosine
-            seen, mine = read_depth(view.depth, view.person, u, v, np.float32(rule.edge_jump_m) + 2 * slope)
+            nearness = one / z
+            u = fx * x * nearness + cx
+            v = fy * y * nearness + cy
+            slope = z * np.sqrt(one - cosine * cosine) / (fx * cosine)
+            seen, mine = read_depth(view.depth, view.person, u, v, edge_jump + slope + slope)
             if seen <= 0.0:
                 continue
             # Metres along the axis to metres across the surface.
-            scale = cosine * np.sqrt(x * x + y * y + z * z) / z
+            scale = cosine * ray * nearness
             d = (seen - z) * scale
             if d < -truncation:
                 continue
