@@ -161,6 +161,24 @@ def test_a_sweep_is_its_constraints_one_after_the_other():
     np.testing.assert_allclose(positions[:, :3], x, atol=2e-6)
 
 
+def test_a_frame_is_its_substeps():
+    mesh = sheet(0.1, 0.08, 0.015)
+    start = upright(mesh) + np.random.default_rng(7).normal(0, 0.001, (mesh.particle_count, 3))
+    simulation = ClothSimulation(mesh, replace(STIFF, damping=2.0), start, pinned=[0])
+    s, c = simulation.state, simulation._constraints
+    positions, previous, velocities = s.positions.copy(), s.previous.copy(), s.velocities.copy()
+    settings = simulation.settings
+    dt, substeps = np.float32(settings.substep_s), round(1 / 60 / settings.substep_s)
+    for i in range(substeps):
+        predict_positions(np.array([0, 0, -9.81], np.float32) * dt, dt, velocities, previous, positions)
+        bending = (i + 1) % settings.contact_interval == 0
+        solve_constraints(c, np.float32(settings.compression), bending, positions)
+        damping = np.float32(np.exp(-2.0 * settings.substep_s))
+        update_velocities(np.float32(1 / settings.substep_s), damping, np.float32(12), previous, positions, velocities)
+    simulation.step()  # advance_cloth
+    np.testing.assert_allclose(simulation.positions, positions[:, :3], atol=2e-6)
+
+
 def test_blocks_of_one_colour_share_no_particle():
     mesh = sheet(0.4, 0.4, 0.014)
     simulation = ClothSimulation(mesh, STIFF, upright(mesh))

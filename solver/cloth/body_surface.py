@@ -25,11 +25,14 @@ class ContactBody:
         """faces (G, 3) of the whole body, face_groups (G,) 0, 1 or -1 where left out, vertices (V, 3) [m]."""
         kept = np.flatnonzero(face_groups >= 0)
         self.vertex_ids, local = np.unique(faces[kept], return_inverse=True)
-        self.faces = np.ascontiguousarray(local.reshape(-1, 3), np.int32)
-        self.face_groups = face_groups[kept].astype(np.int32)
+        local, groups = local.reshape(-1, 3), face_groups[kept]
+        members = [np.flatnonzero(_with_rim(local, groups == group)) for group in (TRUNK, ARMS)]
+        self.faces = np.ascontiguousarray(local[np.concatenate(members)], np.int32)
+        """Triangles of both groups, those where the groups meet twice, shape (G, 3)."""
+        self.face_groups = np.repeat(np.array([TRUNK, ARMS], np.int32), [len(m) for m in members])
         self.trunk = np.unique(self.faces[self.face_groups == TRUNK])
         """Touchable vertices of the trunk's group."""
-        self._normals = NormalField(self.faces, len(self.vertex_ids))
+        self._normals = NormalField(local.astype(np.int32), len(self.vertex_ids))
         shape = (len(self.vertex_ids), 3)
         buffers = [np.zeros(shape, np.float32) for _ in range(7)]
         lifts = np.zeros(shape[0], np.float32)
@@ -73,8 +76,8 @@ class ContactBody:
         Only particles touch the body. Held off by this much they carry the triangles between them over small bumps.
         """
         points, normals = self.motion.end.astype(np.float64), self.motion.end_normals.astype(np.float64)
-        group = np.zeros(len(points), np.int32)
-        group[self.faces[self.face_groups == ARMS]] = ARMS
+        group = np.full(len(points), ARMS)
+        group[self.trunk] = TRUNK
         pairs = KDTree(points).query_pairs(BUMP_REACH_M, output_type="ndarray")
         pairs = np.concatenate([pairs, pairs[:, ::-1]])
         here, there = pairs.T
@@ -100,6 +103,15 @@ class ContactBody:
         near = tree.query(points, k=count)[1].reshape(len(points), count)
         distance = point_triangle_distance(np.asarray(points, np.float64)[:, None], corners[near])
         return candidates[near[np.arange(len(points)), distance.argmin(axis=1)]].astype(np.int32)
+
+
+def _with_rim(faces: NDArray, chosen: NDArray) -> NDArray[np.bool_]:
+    """`chosen` faces and those that share a vertex with them."""
+    if not chosen.any():
+        return chosen
+    near = np.zeros(faces.max() + 1, bool)
+    near[faces[chosen]] = True
+    return np.any(near[faces], axis=1)
 
 
 def point_triangle_distance(points: NDArray, triangles: NDArray) -> NDArray[np.float64]:

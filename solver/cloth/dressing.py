@@ -35,6 +35,7 @@ class DrapeStage(NamedTuple):
     """A stretch of the first drape."""
 
     frames: int
+    """At most: it ends when the garment rests."""
     gravity: float
     damping: float
     friction: float
@@ -43,8 +44,11 @@ class DrapeStage(NamedTuple):
 DRAPE = (
     DrapeStage(40, 0.0, 20.0, 0.0),  # panels contract round the body
     DrapeStage(45, 9.81, 5.0, 0.1),  # the garment sinks onto the shoulders
-    DrapeStage(45, 9.81, 4.0, 0.4),  # and comes to rest
+    DrapeStage(120, 9.81, 4.0, 0.4),  # and comes to rest
 )
+REST_M = 3e-4
+REST_SHARE = 0.01
+"""A garment rests when no more than this share of it moves further than that in a frame."""
 
 
 class Garment:
@@ -143,6 +147,7 @@ def dress(
     simulation = ClothSimulation(mesh, fabric, start, body, on_arms=_on_arms(pattern, mesh))
     total = sum(stage.frames for stage in DRAPE)
     done = 0
+    before = simulation.positions.copy()
     working = simulation.settings
     for stage in DRAPE:
         simulation.settings = replace(
@@ -153,6 +158,12 @@ def dress(
             done += 1
             if on_progress is not None:
                 on_progress(done / total)
+            moved = np.linalg.norm(simulation.positions - before, axis=1)
+            before[:] = simulation.positions
+            if np.mean(moved > REST_M) <= REST_SHARE:
+                break
+    if on_progress is not None:
+        on_progress(1.0)
     simulation.settings = working
     if not np.isfinite(simulation.positions).all():
         raise InputError(f"{pattern.name}: the garment does not go round this body; give it more ease")

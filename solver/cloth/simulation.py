@@ -22,7 +22,7 @@ GRAVITY = 9.81
 class SolverSettings:
     """How the cloth is solved; a drape starts with other settings than a walk."""
 
-    substep_s: float = 1.0 / 1200.0
+    substep_s: float = 1.0 / 960.0
     contact_interval: int = 2
     """Substeps from one solve of bending and contact to the next."""
     gravity: float = GRAVITY

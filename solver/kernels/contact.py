@@ -2,8 +2,9 @@
 
 Every particle keeps a triangle for each group of body parts (the trunk; the arms) and walks from there to the one below
 it, substep by substep, never leaving the group: a sleeve cannot jump from the arm to the trunk, nor the trunk's cloth
-into an armpit. The surface between the vertices is rounded by Phong tessellation (Boubekeur & Alexa 2008), so that a
-coarse body does not show its facets through the cloth.
+into an armpit. Where groups meet both have the triangles of the seam, so that no cloth falls between them. The surface
+between the vertices is rounded by Phong tessellation (Boubekeur & Alexa 2008), so that a coarse body does not show its
+facets through the cloth.
 """
 
 from __future__ import annotations
@@ -164,8 +165,8 @@ def touch_body(i, start, thickness, settings, surface, touched, previous, positi
     hold = np.float32(1.0)
     if slip > settings.friction * depth:
         hold = settings.friction * depth / slip
-    # A constant force moves a particle by k (k + 1) / 2 a dt^2 in k substeps and speeds it up by k a dt: of the push that
-    # undoes the one, 2 / (k + 1) undoes the other. What undoes a deep overlap gives no speed at all.
+    # A constant force moves a particle by k (k + 1) / 2 a dt^2 in k substeps and speeds it up by k a dt: of the push
+    # that undoes the one, 2 / (k + 1) undoes the other. What undoes a deep overlap gives no speed at all.
     still = np.float32(1.0) - np.float32(2.0) / (np.float32(1.0) + settings.interval)
     lift = depth * still + max(depth - settings.gain, np.float32(0.0)) * (np.float32(1.0) - still)
     previous[i, 0] += lift * n0 - still * hold * t0

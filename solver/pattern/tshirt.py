@@ -68,7 +68,7 @@ def draft_tshirt(measures_mm: Mapping[str, float], options: Mapping[str, float] 
     """
     body = required_measures(NAME, measures_mm, MEASURES)
     chosen = resolve_options(NAME, OPTIONS, options or {})
-    block = _block(body, chosen)
+    block = _block(body, chosen, measures_mm)
     front = _trunk("front", block, block.neck_front, scoop=0.012)
     back = replace(mirrored(_trunk("back", block, block.neck_back, scoop=0.0), "back"), place="trunk_back")
     wrist = body["upper_arm_girth"] * 0.55 + 0.05
@@ -85,7 +85,7 @@ def draft_tshirt(measures_mm: Mapping[str, float], options: Mapping[str, float] 
     return Pattern(NAME, panels, _stitches())
 
 
-def _block(body: Mapping[str, float], chosen: Mapping[str, float]) -> _Block:
+def _block(body: Mapping[str, float], chosen: Mapping[str, float], measures_mm: Mapping[str, float]) -> _Block:
     ease = chosen["ease"]
     back_length = body["back_length"]
     # Neck base girth = 0.930 neck girth + 65 mm (residual 9 mm); taken as a circle, and the rib stands inside the seam.
@@ -111,7 +111,7 @@ def _block(body: Mapping[str, float], chosen: Mapping[str, float]) -> _Block:
 
     waist_needs = (body["waist_girth"] + 0.02 + 0.8 * ease) / 4.0
     hip_needs = (body["hip_girth"] + 0.02 + 0.6 * ease) / 4.0
-    hem_y = -(1.50 * back_length + chosen["length"])
+    hem_y = -(_nape_to_hem(measures_mm, back_length) + chosen["length"])
     waist_y = max(-back_length, (hem_y - depth) / 2.0)
     straight = max(chest, waist_needs)
     waist_x = straight + (max(waist_needs, 0.85 * chest) - straight) * chosen["shape"]
@@ -126,6 +126,14 @@ def _block(body: Mapping[str, float], chosen: Mapping[str, float]) -> _Block:
         neck_back=-0.6 * RIB_WIDTH,
         biceps=biceps,
     )
+
+
+def _nape_to_hem(measures_mm: Mapping[str, float], back_length: float) -> float:
+    """Down to the crotch's level where that is known, else half as far again as to the waist."""
+    nape, crotch = measures_mm.get("neck_height"), measures_mm.get("crotch_height")
+    if nape is None or crotch is None:
+        return 1.5 * back_length
+    return float(np.clip((nape - crotch) / 1000.0, 1.25 * back_length, 1.7 * back_length))
 
 
 def _armhole(tip: NDArray, underarm: NDArray, shoulder: NDArray, scoop: float) -> Edge:

@@ -1,0 +1,165 @@
+"""What a frame of cloth costs and how much it stretches meanwhile, beside plain projective dynamics.
+
+python -m benchmarks.cloth
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, diags_array
+from scipy.sparse.linalg import splu
+
+from game.assets import load_body_model
+from game.fabrics import load_fabric
+from solver.body import canonical_pose, joint_transforms, shape_body, skin
+from solver.cloth.dressing import Garment, dress
+from solver.cloth.fabric import Fabric
+from solver.cloth.sewing import SewnMesh, sew
+from solver.cloth.simulation import ClothSimulation, SolverSettings
+from solver.measures import measure_body
+from solver.pattern.panel import Panel, Pattern, line
+from solver.pattern.triangulate import triangulate
+from solver.pattern.tshirt import draft_tshirt
+
+FRAME_S = 1.0 / 60.0
+COTTON = Fabric(
+    "cotton", mass=0.15, weft=5e3, warp=5e3, shear=5e2, bend=1e-5, thickness=4e-4, friction=0.4, damping=1.0
+)
+
+
+class ProjectiveDynamics:
+    """Springs along all sides of the triangles by local and global steps (Bouaziz et al. 2014)."""
+
+    def __init__(self, simulation: ClothSimulation, pinned: NDArray, iterations: int) -> None:
+        triangles = simulation.mesh.triangles
+        sides = np.unique(np.sort(triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1), axis=0)
+        self.sides, self.pinned, self.iterations = sides, pinned, iterations
+        self.positions = simulation.positions.astype(np.float64)
+        self.velocities = np.zeros_like(self.positions)
+        self.rest = np.linalg.norm(self.positions[sides[:, 0]] - self.positions[sides[:, 1]], axis=1)
+        weight = np.full(len(sides), COTTON.warp)
+        rows = np.arange(len(sides))
+        count = len(self.positions)
+        one = coo_array((np.ones(len(sides)), (rows, sides[:, 0])), shape=(len(sides), count))
+        other = coo_array((np.ones(len(sides)), (rows, sides[:, 1])), shape=(len(sides), count))
+        difference = (one - other).tocsr()
+        self.spread = (difference.T @ diags_array(weight)).tocsr()
+        self.inertia = simulation.masses / FRAME_S**2
+        self.inertia[pinned] *= 1e6
+        self.factor = splu((diags_array(self.inertia) + self.spread @ difference).tocsc())
+
+    def step(self) -> None:
+        """One frame."""
+        target = self.positions + FRAME_S * self.velocities + FRAME_S**2 * np.array([0.0, 0.0, -9.81])
+        target[self.pinned] = self.positions[self.pinned]
+        x = target
+        for _ in range(self.iterations):
+            way = x[self.sides[:, 0]] - x[self.sides[:, 1]]
+            way *= (self.rest / np.linalg.norm(way, axis=1))[:, None]
+            x = self.factor.solve(self.inertia[:, None] * target + self.spread @ way)
+        self.velocities = 0.98 * (x - self.positions) / FRAME_S
+        self.positions = x
+
+    def stretch(self) -> float:
+        """Mean change of length of the sides."""
+        length = np.linalg.norm(self.positions[self.sides[:, 0]] - self.positions[self.sides[:, 1]], axis=1)
+        return float(np.abs(length / self.rest - 1.0).mean())
+
+
+def hanging_sheet(particle_count: int) -> tuple[SewnMesh, NDArray[np.float64], NDArray[np.intp]]:
+    """A sheet 0.6 m x 1 m of about `particle_count` particles, where they hang, and those of the upper edge."""
+    width, height = 0.6, 1.0
+    edge_length = float(np.sqrt(width * height / (particle_count * np.sqrt(0.75))))
+    corners = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)]
+    edges = tuple(line(f"side_{i}", corners[i], corners[(i + 1) % 4]) for i in range(4))
+    mesh = sew(triangulate(Pattern("sheet", (Panel("sheet", edges),)), edge_length))
+    uv = mesh.uv.astype(np.float64)
+    positions = np.stack([uv[:, 0], np.zeros(len(uv)), uv[:, 1]], axis=1)
+    return mesh, positions, np.flatnonzero(uv[:, 1] > height - 1e-6)
+
+
+def worn_shirt(edge_length_m: float) -> Callable[[], Garment]:
+    """A T-shirt on the mean body; each call lets the body turn and swing its arms for one more frame."""
+    model = load_body_model()
+    rest = shape_body(model, np.zeros(1))
+    pose = canonical_pose(model, rest.joints)
+    vertices = skin(model, rest.vertices, joint_transforms(model, rest.joints, pose))
+    measures = {key: measure.value_mm for key, measure in measure_body(model, vertices, sample_count=1).items()}
+    garment = dress(draft_tshirt(measures), model, vertices, load_fabric("jersey"), edge_length_m=edge_length_m)
+    arms = [model.joint("upperarm_l"), model.joint("upperarm_r")]
+    frames = itertools.count()
+
+    def step() -> Garment:
+        t = next(frames) / 60.0
+        moved, T_wb = pose.copy(), np.eye(4)
+        moved[arms] += np.array([0.4, 0.2, 0.0]) * np.sin(3.0 * t)
+        T_wb[:2, :2] = [[np.cos(t), -np.sin(t)], [np.sin(t), np.cos(t)]]
+        body = skin(model, rest.vertices, joint_transforms(model, rest.joints, moved, T_wb))
+        garment.follow(body)
+        return garment
+
+    return step
+
+
+def _time(step: Callable[[], object], frames: int) -> dict:
+    times = []
+    for _ in range(frames):
+        start = time.perf_counter()
+        step()
+        times.append(1000.0 * (time.perf_counter() - start))
+    return {"best_ms": round(float(np.min(times)), 2), "median_ms": round(float(np.median(times)), 2)}
+
+
+def _side_stretch(simulation: ClothSimulation) -> float:
+    """Mean change of length of the triangles' sides: what the reference is measured by."""
+    side = simulation.mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    rest = np.linalg.norm(np.diff(simulation.mesh.uv[side].astype(float), axis=1)[:, 0], axis=1)
+    now = np.linalg.norm(
+        np.diff(simulation.positions[simulation.mesh.particles[side]].astype(float), axis=1)[:, 0], axis=1
+    )
+    return float(np.abs(now / rest - 1.0).mean())
+
+
+def run(json: bool = False, counts: tuple[int, ...] = (2000, 6000, 10000, 20000), frames: int = 60) -> dict:
+    """A cotton sheet hung by its upper edge at several resolutions, and a T-shirt worn in motion, contact included."""
+    rows = []
+    for count in counts:
+        mesh, positions, pinned = hanging_sheet(count)
+        for threads in sorted({1, min(2, numba.config.NUMBA_NUM_THREADS)}):
+            simulation = ClothSimulation(
+                mesh, COTTON, positions, pinned=pinned, settings=SolverSettings(threads=threads)
+            )
+            simulation.step()
+            row = {"method": "cheval XPBD", "particles": mesh.particle_count, "threads": threads}
+            row |= _time(simulation.step, frames)
+            rows.append(row | {"stretch_percent": round(100.0 * _side_stretch(simulation), 2)})
+        if count <= 10000:
+            peer = ProjectiveDynamics(ClothSimulation(mesh, COTTON, positions, pinned=pinned), pinned, iterations=10)
+            row = {"method": "projective dynamics, scipy", "particles": mesh.particle_count, "threads": 1}
+            row |= _time(peer.step, min(frames, 20))
+            rows.append(row | {"stretch_percent": round(100.0 * peer.stretch(), 2)})
+    for edge_length_m in (0.014, 0.012, 0.010):
+        step = worn_shirt(edge_length_m)
+        simulation = step().simulation
+        row = {"method": "T-shirt on a moving body", "particles": simulation.mesh.particle_count, "threads": 1}
+        row |= _time(step, frames)
+        rows.append(row | {"stretch_percent": round(100.0 * _side_stretch(simulation), 2)})
+    result = {"frame_ms": 1000.0 * FRAME_S, "rows": rows}
+    if not json:
+        print(f"{'method':28} {'particles':>9} {'threads':>7} {'best ms':>8} {'median ms':>9} {'stretch %':>9}")
+        for r in rows:
+            print(
+                f"{r['method']:28} {r['particles']:9d} {r['threads']:7d} {r['best_ms']:8.2f} {r['median_ms']:9.2f} "
+                f"{r['stretch_percent']:9.2f}"
+            )
+    return result
+
+
+if __name__ == "__main__":
+    run()
