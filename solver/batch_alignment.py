@@ -18,7 +18,7 @@ from solver.alignment import Articulation, BodyAlignment, robust_weights
 from solver.body import BodyModel
 from solver.hair import scalp_vertices
 from solver.joint_ranges import LIMIT_SPREAD, joint_ranges
-from solver.kernels.pixel_association import MATCHED, PixelMatching, Pulls, Rendered, associate_pixels
+from solver.kernels.pixel_association import MATCHED, STICKS_OUT, PixelMatching, Pulls, Rendered, associate_pixels
 from solver.keyframes import Keyframe
 from solver.person_region import PERSON, PersonRegion
 from solver.rasterizer import Raster, Rasterizer
@@ -29,7 +29,7 @@ GRID_WIDTH = 283
 """Pixels of the longer side that the alignment works on."""
 PIXEL_INDEPENDENCE = 0.1
 """Neighbouring pixels err alike: each counts for so much of an independent measurement."""
-SCALP_SHARE = 0.05
+SCALP_SHARE = 0.2
 """What is seen where hair may be counts so much."""
 FLOOR_SIGMA_M = 0.01
 NEIGHBOUR_SIGMA = np.deg2rad(6.0)
@@ -200,7 +200,9 @@ class BatchAlignment:
         pixels = pulls.pixels[:count]
         corners = self.model.faces[raster.triangle.reshape(-1)[pixels]]
         weights = PIXEL_INDEPENDENCE * robust / np.square(sigmas)
-        weights[self._scalp[corners[:, 0]]] *= SCALP_SHARE
+        # Hair makes the outline larger, never smaller: where the camera looks past the head, the head ends.
+        hairy = self._scalp[corners[:, 0]] & (pulls.kinds[:count] != STICKS_OUT)
+        weights[hairy] *= SCALP_SHARE
         if alignment.shape_count:
             # Rows with the shape are dear: every step takes another third of the matched pixels (ordered subsets).
             weights[matched] *= SUBSETS * (np.arange(int(matched.sum())) % SUBSETS == self._step % SUBSETS)

@@ -58,7 +58,7 @@ def fit_displacement(
     n /= np.linalg.norm(n, axis=1, keepdims=True)
     trust = np.clip((n * raw).sum(1), 0.0, 1.0) ** 4
     trust[np.isin(model.part_labels[skin_vertices], [model.part(name) for name in FINE_PARTS])] = 0.0
-    trust[scalp_vertices(model)[skin_vertices]] *= FREE_SPRING
+    scalp = scalp_vertices(model)[skin_vertices]
     offset = np.zeros(len(skin_vertices))
     for _ in range(iterations):
         places = start[skin_vertices] + offset[:, None] * n
@@ -67,7 +67,9 @@ def fit_displacement(
         slope = np.einsum("vi,vi->v", gradient, n)
         usable = np.isfinite(phi) & np.isfinite(seen) & (slope > 0.3)
         phi, slope, seen = (np.where(usable, values, 0.0).astype(np.float64) for values in (phi, slope, seen))
-        confidence = trust * seen / (seen + FULL_WEIGHT) / np.square(1.0 + np.square((offset - phi) / FAR_M))
+        # Hair lies on the head, never in it: what is seen farther out says little.
+        bald = np.where(scalp & (phi < 0.0), FREE_SPRING, 1.0)
+        confidence = bald * trust * seen / (seen + FULL_WEIGHT) / np.square(1.0 + np.square((offset - phi) / FAR_M))
         pull = areas * confidence * slope
         matrix = sparse.diags(pull * slope + FREE_SPRING * areas) + stiffness
         right = -pull * phi - FREE_SPRING * areas * offset - stiffness @ offset
