@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+# The small kernels are inlined: handed to a function, the arrays of a NamedTuple cost as much as the work on them.
 FAST = {"contract", "arcp", "nsz", "reassoc"}
 WALK_STEPS = 8
 PHONG = np.float32(0.5)
@@ -51,7 +52,7 @@ class ContactSettings(NamedTuple):
     """Substeps from one look at contacts to the next."""
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+@njit(nogil=True, cache=True, error_model="numpy", inline="always", fastmath=FAST)
 def walk_to_triangle(x0, x1, x2, start, surface):
     """The triangle over which point x lies: (triangle, b1, b2, is_open), with barycentric weights clamped to it;
     `is_open` where the way to it leads over the rim of the group."""
@@ -101,7 +102,7 @@ def walk_to_triangle(x0, x1, x2, start, surface):
     return face, b1 / total, b2 / total, is_open
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+@njit(nogil=True, cache=True, error_model="numpy", inline="always", fastmath=FAST)
 def surface_point(x0, x1, x2, face, b1, b2, surface):
     """(gap, nearest point, unit normal) at barycentric weights of a triangle: `gap` [m] is x's height above the rounded
     surface along the interpolated normal, the point lies on the flat triangle."""
@@ -122,7 +123,7 @@ def surface_point(x0, x1, x2, face, b1, b2, surface):
     return gap, q0, q1, q2, n0, n1, n2
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+@njit(nogil=True, cache=True, error_model="numpy", inline="always", fastmath=FAST)
 def phong_bulge(q0, q1, q2, n0, n1, n2, face, b1, b2, surface):
     """How far the rounded surface stands out from the flat triangle at point q, along its normal [m], never inwards."""
     faces, vertices, normals = surface.faces, surface.vertices, surface.normals
@@ -136,7 +137,7 @@ def phong_bulge(q0, q1, q2, n0, n1, n2, face, b1, b2, surface):
     return max(PHONG * bulge, np.float32(0.0))
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+@njit(nogil=True, cache=True, error_model="numpy", inline="always", fastmath=FAST)
 def touch_body(i, start, thickness, settings, surface, touched, previous, positions):
     """Move particle i out of the body and let friction hold it: (triangle below it, distance to that triangle [m])."""
     x0, x1, x2 = positions[i, 0], positions[i, 1], positions[i, 2]

@@ -39,7 +39,7 @@ class ClothConstraints(NamedTuple):
     """Where each colour's blocks begin, shape (C + 1,)."""
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+@njit(nogil=True, cache=True, error_model="numpy", inline="always", fastmath=FAST)
 def solve_strain(x, corners, s, compression):
     """Weft and warp strain of one triangle, then its shear.
 
@@ -103,7 +103,7 @@ def solve_strain(x, corners, s, compression):
     x[k, 2] = xk2 + wk * (a2 * g2 + b2 * h2)
 
 
-@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+@njit(nogil=True, cache=True, error_model="numpy", inline="always", fastmath=FAST)
 def solve_bending(x, h, c):
     """Bending of one hinge that is flat at rest: the quadratic model of Bergou et al. 2006, eq. 4.
 
