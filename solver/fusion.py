@@ -13,7 +13,15 @@ from solver.kernels.integrate_depth import IntegrationRule, View, WarpedVoxels, 
 from solver.kernels.sample_grid import sample_grid
 from solver.kernels.voxel_warp import blend_skin_weights, unskin_points
 from solver.rasterizer import Rasterizer
-from solver.surface import Extraction, extract_surface, face_components, largest_component, vertex_normals
+from solver.surface import (
+    Extraction,
+    close_holes,
+    extract_surface,
+    face_components,
+    largest_component,
+    outside_vertices,
+    vertex_normals,
+)
 from solver.types import DepthNoise, Intrinsics
 
 SIGMA_M = 0.005
@@ -53,13 +61,16 @@ class CanonicalVolume:
         self.canonical_transforms = joint_transforms(model, rest_body.joints, canonical_pose(model, rest_body.joints))
         self.canonical_vertices = skin(model, rest_body.vertices, self.canonical_transforms)
         self.skin_faces = outer_faces(model)
-        band = lay_band(self.canonical_vertices, self.skin_faces, voxel_m, band_m)
+        # Closed, so that every voxel is inside or outside.
+        closed = close_holes(self.skin_faces)
+        band = lay_band(self.canonical_vertices, closed, voxel_m, band_m)
+        self._closed_faces = closed
         self.grid = band.grid
         self.slots = np.flatnonzero(np.isfinite(band.distance))
         self._model_distance = band.distance
         self._nearest = band.nearest
         self._barycentric = band.barycentric
-        corners = np.ascontiguousarray(self.skin_faces[band.nearest[self.slots]])
+        corners = np.ascontiguousarray(closed[band.nearest[self.slots]])
         barycentric = np.ascontiguousarray(band.barycentric[self.slots])
         count = len(self.slots)
         joints, weights = np.empty((count, 4), np.uint8), np.empty((count, 4), np.float32)
@@ -161,14 +172,24 @@ class CanonicalVolume:
         corner = np.argmax(
             np.concatenate([1.0 - self._barycentric[source].sum(1, keepdims=True), self._barycentric[source]], 1), 1
         )
-        nearest = self.skin_faces[self._nearest[source], corner]
+        nearest = self._closed_faces[self._nearest[source], corner]
         return FusedSurface(surface, surface.interpolate(weight), nearest)
 
 
+_outer_faces: dict[int, tuple[BodyModel, NDArray[np.int32]]] = {}
+
+
 def outer_faces(model: BodyModel) -> NDArray[np.int32]:
-    """The faces of the skin: the largest connected part, without eyes, teeth and tongue."""
-    component = face_components(model.faces, model.vertex_count)
-    return np.ascontiguousarray(model.faces[component == np.bincount(component).argmax()])
+    """The faces of the skin that can be seen from outside: without eyes, teeth and the inside of the mouth, which would
+    make a hollow in the head. Found once for a model."""
+    known = _outer_faces.get(id(model))
+    if known is None or known[0] is not model:
+        component = face_components(model.faces, model.vertex_count)
+        faces = model.faces[component == np.bincount(component).argmax()]
+        faces = np.ascontiguousarray(faces[outside_vertices(model.template, faces)[faces].all(1)])
+        _outer_faces.clear()
+        known = _outer_faces[id(model)] = (model, faces)
+    return known[1]
 
 
 def sample(grid, values: NDArray[np.float32], points: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -17,9 +17,7 @@ from solver.body import RestBody
 from solver.fusion import CanonicalVolume, sample
 from solver.hair import scalp_vertices
 from solver.kernels.voxel_warp import unskin_points
-from solver.rasterizer import Rasterizer
 from solver.surface import vertex_normals
-from solver.types import Intrinsics
 
 SMOOTHING_LENGTH_M = 0.012
 """Detail much shorter than 2 pi times this is taken for noise."""
@@ -45,10 +43,8 @@ def fit_displacement(
     """
     model = volume.model
     start = volume.canonical_vertices.astype(np.float64)
-    seen_from_outside = outside_vertices(start, volume.skin_faces)
-    skin_vertices = np.flatnonzero(seen_from_outside)
-    faces = volume.skin_faces[seen_from_outside[volume.skin_faces].all(1)]
-    laplacian, areas = cotangent_laplacian(start, faces, skin_vertices)
+    skin_vertices = np.unique(volume.skin_faces)
+    laplacian, areas = cotangent_laplacian(start, volume.skin_faces, skin_vertices)
     stiffness = SMOOTHING_LENGTH_M**4 * (laplacian @ sparse.diags(1.0 / areas) @ laplacian)
     distance, weight = volume.distance(fill_weight)
     raw = vertex_normals(start, volume.skin_faces)[skin_vertices].astype(np.float64)
@@ -84,28 +80,6 @@ def fit_displacement(
     fitted = (start + displacement).astype(np.float32)
     seen, _ = sample(volume.grid, weight, fitted)
     return fitted, np.nan_to_num(seen).astype(np.float32)
-
-
-def outside_vertices(vertices: NDArray, faces: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """The vertices that can be seen from somewhere far away, (V,): not those inside the mouth."""
-    vertices = np.asarray(vertices, np.float64)
-    centre, size = 0.5 * (vertices.max(0) + vertices.min(0)), np.ptp(vertices, axis=0).max()
-    pixels = 720
-    away = 20.0 * size
-    focal = 0.98 * pixels * away / size
-    rasterizer = Rasterizer(Intrinsics(pixels, pixels, focal, focal, pixels / 2, pixels / 2))
-    seen = np.zeros(len(vertices), bool)
-    for elevation, count in ((0.0, 12), (0.6, 8), (-0.6, 8), (1.4, 2), (-1.4, 2)):
-        for azimuth in 2.0 * np.pi * np.arange(count) / count:
-            level = np.array([np.cos(azimuth), np.sin(azimuth), 0.0])
-            forward = np.cos(elevation) * level + (0.0, 0.0, np.sin(elevation))
-            right = np.array([-np.sin(azimuth), np.cos(azimuth), 0.0])
-            R = np.stack([right, np.cross(forward, right), forward])
-            placed = (vertices - centre) @ R.T
-            placed[:, 2] += away
-            triangle = rasterizer.render(placed.astype(np.float32), faces).triangle
-            seen[faces[np.unique(triangle[triangle >= 0])]] = True
-    return seen
 
 
 def to_rest(volume: CanonicalVolume, canonical: NDArray[np.float32]) -> RestBody:

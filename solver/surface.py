@@ -11,7 +11,8 @@ from scipy.sparse.csgraph import connected_components
 
 from solver.kernels.block_grid import SLOTS, BlockGrid
 from solver.kernels.marching_cubes import connect_vertices, count_surface, place_vertices
-from solver.types import Mesh
+from solver.rasterizer import Rasterizer
+from solver.types import Intrinsics, Mesh
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +123,49 @@ def vertex_normals(vertices: NDArray, faces: NDArray[np.int32]) -> NDArray[np.fl
         for axis in range(3):
             normals[:, axis] += np.bincount(faces[:, n], face[:, axis], len(vertices))
     return (normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)).astype(np.float32)
+
+
+def outside_vertices(vertices: NDArray, faces: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """The vertices that can be seen from somewhere far away, (V,): not those inside the mouth."""
+    vertices = np.asarray(vertices, np.float64)
+    centre, size = 0.5 * (vertices.max(0) + vertices.min(0)), np.ptp(vertices, axis=0).max()
+    pixels = 720
+    away = 20.0 * size
+    focal = 0.98 * pixels * away / size
+    rasterizer = Rasterizer(Intrinsics(pixels, pixels, focal, focal, pixels / 2, pixels / 2))
+    seen = np.zeros(len(vertices), bool)
+    for elevation, count in ((0.0, 12), (0.6, 8), (-0.6, 8), (1.4, 2), (-1.4, 2)):
+        for azimuth in 2.0 * np.pi * np.arange(count) / count:
+            level = np.array([np.cos(azimuth), np.sin(azimuth), 0.0])
+            forward = np.cos(elevation) * level + (0.0, 0.0, np.sin(elevation))
+            right = np.array([-np.sin(azimuth), np.cos(azimuth), 0.0])
+            R = np.stack([right, np.cross(forward, right), forward])
+            placed = (vertices - centre) @ R.T
+            placed[:, 2] += away
+            triangle = rasterizer.render(placed.astype(np.float32), faces).triangle
+            seen[faces[np.unique(triangle[triangle >= 0])]] = True
+    return seen
+
+
+def close_holes(faces: NDArray[np.int32]) -> NDArray[np.int32]:
+    """`faces` and fans of triangles over every hole, from vertices that are there; consistently wound."""
+    inner: dict[int, list[int]] = {}
+    directed = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    present = set(map(tuple, directed.tolist()))
+    for a, b in present:
+        if (b, a) not in present:
+            inner.setdefault(b, []).append(a)
+    caps = []
+    while inner:
+        start = min(inner)
+        loop, vertex = [], start
+        while True:
+            following = inner[vertex].pop()
+            if not inner[vertex]:
+                del inner[vertex]
+            loop.append(vertex)
+            vertex = following
+            if vertex == start:
+                break
+        caps += [(loop[0], loop[n], loop[n + 1]) for n in range(1, len(loop) - 1)]
+    return np.concatenate([faces, np.array(caps, np.int32).reshape(-1, 3)])

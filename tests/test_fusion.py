@@ -224,7 +224,7 @@ def test_voxels_are_moved_as_the_skin_is(wearer):
         slot = volume.slots[n]
         b, c = volume._barycentric[slot]
         row = blended_row(
-            volume.skin_faces[volume._nearest[slot]],
+            volume._closed_faces[volume._nearest[slot]],
             (1.0 - b - c, b, c),
             MODEL.skin_joints,
             MODEL.skin_weights,

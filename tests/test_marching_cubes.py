@@ -11,6 +11,7 @@ from solver.fusion import sample
 from solver.kernels.block_grid import SLOTS, BlockGrid
 from solver.kernels.marching_cubes import TRIANGLE_COUNT, TRIANGLES
 from solver.surface import (
+    close_holes,
     enclosed_volume,
     euler_number,
     extract_surface,
@@ -20,6 +21,7 @@ from solver.surface import (
     unique_edges,
     vertex_normals,
 )
+from solver.types import Mesh
 from tests.naive.marching_cubes import cell_loops, crossing, loop_area
 from tests.naive.nearest_triangle import nearest_distance
 from tests.shapes import sphere, tube
@@ -194,3 +196,12 @@ def test_a_mesh_in_millimetres_is_refused():
     vertices[0] = np.nan
     with pytest.raises(InputError, match="not numbers"):
         lay_band(vertices, faces, 0.005, 0.04)
+
+
+def test_holes_are_closed():
+    vertices, faces = sphere(0.05)
+    holed = np.delete(faces, [10, 11, 12, 700, 701, 900], axis=0)
+    closed = close_holes(holed)
+    assert set(unique_edges(holed)[1]) == {1, 2}
+    assert set(unique_edges(closed)[1]) == {2}
+    assert enclosed_volume(Mesh(vertices, closed)) == pytest.approx(enclosed_volume(Mesh(vertices, faces)), rel=0.01)

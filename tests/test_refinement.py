@@ -14,9 +14,9 @@ from solver.hair import scalp_vertices
 from solver.kernels.blend_colors import blend_colors
 from solver.keyframes import Keyframe, KeyframeSelector, facing_angle
 from solver.measures import measure_body
-from solver.model_fit import cotangent_laplacian, outside_vertices
+from solver.model_fit import cotangent_laplacian
 from solver.refinement import RefinementSettings, reconstruct
-from solver.surface import unique_edges
+from solver.surface import outside_vertices, unique_edges
 from solver.types import BodyState, Frame, Intrinsics, Observation
 from solver.vertex_color import VertexColors
 from tests.shapes import sphere
@@ -175,7 +175,7 @@ def test_selector_keeps_the_best_of_each_sector(shopper):
 
 def test_inside_of_the_mouth_is_not_outside():
     rest = shape_body(MODEL, np.zeros(1))
-    faces = outer_faces(MODEL)
+    faces = MODEL.faces
     seen = outside_vertices(rest.vertices, faces)
     assert seen[MODEL.landmarks["nose_tip"]]
     assert seen[MODEL.landmarks["navel"]]
