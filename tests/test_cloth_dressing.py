@@ -40,9 +40,9 @@ class Wearer:
         vertices.flags.writeable = False
         return vertices
 
-    def dressed(self, **options) -> Garment:
+    def dressed(self, edge_length: float = EDGE_LENGTH, **options) -> Garment:
         pattern = draft_tshirt(self.measures, options)
-        return dress(pattern, self.model, self.vertices, load_fabric("jersey"), edge_length_m=EDGE_LENGTH)
+        return dress(pattern, self.model, self.vertices, load_fabric("jersey"), edge_length_m=edge_length)
 
 
 def inside(garment: Garment, vertices) -> float:
@@ -87,7 +87,8 @@ def assert_worn(garment: Garment, wearer: Wearer, to_body=HERE):
     joints = wearer.rest.joints
     neck = positions[mesh.edges[EdgeRef("rib", "fold")]]
     assert abs(neck[:, 0].mean()) < 0.03
-    assert 0.35 < np.linalg.norm(np.diff(neck, axis=0), axis=1).sum() < 0.60
+    girth = wearer.measures["neck_girth"] / 1e3
+    assert girth < np.linalg.norm(np.diff(neck, axis=0), axis=1).sum() < 1.6 * girth
     assert abs(neck[:, 2].mean() - wearer.measures["neck_height"] / 1e3) < 0.06
     for side, sign in (("l", 1.0), ("r", -1.0)):
         cuff = positions[mesh.edges[EdgeRef(f"sleeve_{side}", "hem")]].mean(axis=0)
@@ -170,6 +171,6 @@ def test_recovers_from_broken_numbers(wearer, shirt):
 @pytest.mark.parametrize("ease", [-0.03, 0.1, 0.25])
 def test_fits_other_bodies(seed, ease):
     wearer = Wearer(np.random.default_rng(seed).normal(0.0, 1.0, 20))
-    shirt = wearer.dressed(ease=ease)
+    shirt = wearer.dressed(edge_length=0.013, ease=ease)
     assert_worn(shirt, wearer)
     assert inside(shirt, wearer.vertices) <= 0.003
