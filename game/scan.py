@@ -95,6 +95,8 @@ class Scanner:
         self.frame_count = 0
         self.seconds = dict.fromkeys(("landmarks", "tracking", "reconstruction", "measuring"), 0.0)
         self._noise = info.noise
+        # A sample will do for where someone stands.
+        self._trunk = np.flatnonzero(model.part_labels == model.part("trunk"))[::16]
         self._landmarker = landmarker
         self._floorless_frames = 0
         self._following = False
@@ -195,7 +197,7 @@ class Scanner:
 
     def _watch_turn(self, observation: Observation, state: BodyState) -> None:
         assert self.ground is not None
-        place, facing = state.T_wb[:2, 3], facing_angle(state)
+        place, facing = state.vertices[self._trunk, :2].mean(0), facing_angle(state)
         if self._spot is None or (not self.complete and np.linalg.norm(place - self._spot) > SPOT_M):
             self._begin_turn()
             self._spot, self._facing, self._last_at = place.copy(), facing, state.captured_at

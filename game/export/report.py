@@ -332,11 +332,21 @@ def _write_table(page: NDArray[np.uint8], measures: Mapping[str, Measured], miss
         y += pitch * 0.5
     labels = dict(pair for _, pairs in GROUPS for pair in pairs)
     absent = [labels[key] for key in missing if key in labels]
-    if absent and y < SIZE[1] - BOTTOM + 10:
-        line = "Not taken: " + ", ".join(absent)
-        while text_width(line, 20) > right - left and ", " in line:
-            line = line.rsplit(", ", 1)[0].removesuffix(", ...") + ", ..."
-        write(page, line, (left, y), 20, QUIET, "Regular")
+    if absent:
+        for i, line in enumerate(_lines("Not taken: " + ", ".join(absent), right - left, 20)):
+            write(page, line, (left, min(y, SIZE[1] - BOTTOM - 20) + 28 * i), 20, QUIET, "Regular")
+
+
+def _lines(text: str, width: float, size: int) -> list[str]:
+    """`text` broken at spaces into lines no wider than `width` [px], as long as its words allow."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def _tolerance(std_mm: float) -> str:
