@@ -25,4 +25,3 @@ def skin_vertices(rest, skin_joints, skin_weights, transforms, out):
                     t = transforms[skin_joints[v, k]]
                     total += w * (t[i, 0] * x + t[i, 1] * y + t[i, 2] * z + t[i, 3])
             out[v, i] = total
-
