@@ -131,7 +131,7 @@ def run(json: bool = False, counts: tuple[int, ...] = (2000, 6000, 10000, 20000)
     rows = []
     for count in counts:
         mesh, positions, pinned = hanging_sheet(count)
-        for threads in sorted({1, min(2, numba.config.NUMBA_NUM_THREADS)}):
+        for threads in sorted({1, min(2, numba.get_num_threads())}):
             simulation = ClothSimulation(
                 mesh, COTTON, positions, pinned=pinned, settings=SolverSettings(threads=threads)
             )

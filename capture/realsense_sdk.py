@@ -74,7 +74,8 @@ def depth_undistortion(profile: Any) -> tuple[NDArray[np.float32], NDArray[np.fl
         )
     matrix = np.array([[i.fx, 0.0, i.ppx], [0.0, i.fy, i.ppy], [0.0, 0.0, 1.0]])
     size = (i.width, i.height)
-    return tuple(cv2.initUndistortRectifyMap(matrix, coefficients, np.eye(3), matrix, size, cv2.CV_32FC1))
+    columns, rows = cv2.initUndistortRectifyMap(matrix, coefficients, np.eye(3), matrix, size, cv2.CV_32FC1)
+    return np.asarray(columns, np.float32), np.asarray(rows, np.float32)
 
 
 def color_camera(color_profile: Any, depth_profile: Any) -> ColorCamera | None:

@@ -86,7 +86,7 @@ def undistortion_maps(camera: FolderCamera) -> tuple[NDArray[np.float32], NDArra
         return None
     width, height, fx, fy, cx, cy = camera.intrinsics
     matrix = np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
-    maps = cv2.initUndistortRectifyMap(
+    columns, rows = cv2.initUndistortRectifyMap(
         matrix, np.array(camera.distortion), np.eye(3), matrix, (width, height), cv2.CV_32FC1
     )
-    return maps[0], maps[1]
+    return np.asarray(columns, np.float32), np.asarray(rows, np.float32)

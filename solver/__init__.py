@@ -1,1 +1,1 @@
-"""Geometry and physics: body model, tracking, reconstruction, measuring, patterns, cloth. No engine, no files, no clock."""
+"""Geometry and physics: body, tracking, reconstruction, measuring, patterns, cloth. No engine, no files, no clock."""

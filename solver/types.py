@@ -77,7 +77,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Where the floor is. World z = 0 is the floor, x of the world is the camera's x levelled, origin below the camera."""
+    """Where the floor is: world z = 0. The world's x is the camera's x levelled, its origin lies below the camera."""
 
     T_wc: NDArray[np.float64]
     """Camera to world, shape (4, 4)."""

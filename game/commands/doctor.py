@@ -109,12 +109,13 @@ def _opencv() -> Iterator[Finding]:
 def _threads() -> Iterator[Finding]:
     import numba
     import numpy as np
+    from numba.np.ufunc import threading_layer
 
     from solver.kernels.skinning import skin_vertices
 
     point, joint, weight = np.zeros((1, 3), np.float32), np.zeros((1, 4), np.int32), np.ones((1, 4), np.float32)
     skin_vertices(point, joint, weight, np.zeros((1, 3, 4), np.float32), np.empty_like(point))
-    layer = numba.threading_layer()
+    layer = threading_layer()
     yield Finding(
         "threading layer",
         layer in ("omp", "tbb"),

@@ -111,7 +111,7 @@ def cover(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8
         interpolation=method,
     )  # fmt: skip
     x, y = (grown.shape[1] - size[0]) // 2, (grown.shape[0] - size[1]) // 2
-    return np.ascontiguousarray(grown[y : y + size[1], x : x + size[0]])
+    return np.ascontiguousarray(grown[y : y + size[1], x : x + size[0]], np.uint8)
 
 
 def shade(picture: NDArray[np.uint8]) -> None:
