@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import cache
 from io import BytesIO
 from types import SimpleNamespace
 
@@ -18,9 +19,9 @@ from game.export import lettering
 from game.export.film import Film
 from game.export.glb import Garment, write_body_glb, write_outfit_glb
 from game.export.gltf import GLTF_FROM_BODY
-from game.export.lettering import text_width, write
+from game.export.lettering import break_lines, text_width, write
 from game.export.ply import write_ply
-from game.export.report import TAPE, View, compose_report, write_report
+from game.export.report import GROUPS, TAPE, View, compose_report, write_report
 from game.export.texture import bake_texture, texture_coordinates
 from game.materials import Print, PrintKind
 from solver.body import canonical_pose, joint_transforms, shape_body, skin
@@ -322,6 +323,52 @@ def test_report_is_written_whole(tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         write_report(tmp_path / "file" / "report.png", views, vertices, faces, measures)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "report.png"]
+
+
+def test_report_says_all_that_is_missing():
+    """However long the list is, it ends, stays on the page, and grows with what is missing."""
+    views, vertices, faces = ball_views()
+    keys = [key for _, pairs in GROUPS for key, _ in pairs]
+    ink = []
+    for count in (0, 1, len(keys) // 2, len(keys)):
+        page = compose_report(views, vertices, faces, {}, dict.fromkeys(keys[:count], "hardly seen"), None, ())
+        column = page[250:1380, 1774:]
+        assert not (column[:, -96:] != column[0, -1]).any()
+        ink.append(int((column != column[0, -1]).any(2).sum()))
+    assert ink[0] == 0
+    assert ink == sorted(set(ink))
+
+
+SENTENCE = "arms a little away from the body, then turn once on the spot, slowly, until the ring is full"
+
+
+@cache
+def shortest_longest_line(words, count):
+    """Width of the widest line of `words` in `count` lines, at best: every way is tried."""
+    if count == 1:
+        return text_width(" ".join(words), 30)
+    return min(
+        max(text_width(" ".join(words[:n]), 30), shortest_longest_line(words[n:], count - 1))
+        for n in range(1, len(words) - count + 2)
+    )
+
+
+@pytest.mark.parametrize("even", [False, True])
+@pytest.mark.parametrize("width", [150, 300, 500, 5000])
+def test_lines_are_broken_without_loss(width, even):
+    lines = break_lines(SENTENCE, width, 30, even)
+    assert " ".join(lines) == SENTENCE
+    assert max(text_width(line, 30) for line in lines) <= width
+    assert len(lines) == len(break_lines(SENTENCE, width, 30))
+    if even:
+        longest = max(text_width(line, 30) for line in lines)
+        assert longest <= shortest_longest_line(tuple(SENTENCE.split()), len(lines)) + width / 32
+
+
+def test_words_longer_than_the_line_and_none_at_all():
+    assert break_lines("a incomprehensibilities b", 100, 30) == ["a", "incomprehensibilities", "b"]
+    assert break_lines("a incomprehensibilities b", 100, 30, even=True) == ["a", "incomprehensibilities", "b"]
+    assert break_lines("  ", 100, 30, even=True) == []
 
 
 @pytest.mark.parametrize(("align", "low", "high"), [("left", 200, 330), ("center", 130, 270), ("right", 70, 201)])

@@ -54,3 +54,31 @@ def text_width(text: str, size: int, weight: str = "Regular", tracking: int = 0)
         return round(0.25 * size)
     x, _, width, _ = cv2.getTextSize((1, 1), text, (0, 0), face(weight), size)
     return x + width
+
+
+def break_lines(text: str, width: float, size: int, even: bool = False) -> list[str]:
+    """`text` broken at spaces into lines no wider than `width` [px] (a longer word stands alone), as few as can be;
+    with `even` of about equal length."""
+    words = text.split()
+    lines = _fill_lines(words, width, size)
+    if even and len(lines) > 1:
+        narrow, wide = width / len(lines), width
+        for _ in range(6):
+            middle = 0.5 * (narrow + wide)
+            filled = _fill_lines(words, middle, size)
+            if len(filled) > len(lines):
+                narrow = middle
+            else:
+                wide, lines = middle, filled
+    return lines
+
+
+def _fill_lines(words: list[str], width: float, size: int) -> list[str]:
+    lines: list[str] = []
+    for word in words:
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines

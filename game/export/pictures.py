@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from game.export.lettering import text_width, write
+from game.export.lettering import break_lines, text_width, write
 from solver.normals import NormalField
 from solver.rasterizer import Rasterizer
 from solver.types import BodyState, Ground, Intrinsics
 
 WHITE, INK = (255, 255, 255), (38, 36, 34)
 GLOW = np.array([96, 214, 226], np.float32)
-INSET_SHARE = 0.24
+INSET_SHARE = 0.17
 
 
 class CameraPicture:
@@ -43,7 +43,7 @@ class CameraPicture:
         shade(mirrored)
         width, height = self._size
         write(mirrored, title.upper(), (width / 2, 0.060 * height), round(0.017 * height), WHITE, "Bold", "center", 4)
-        lines = wrapped(caption, 0.9 * width, round(0.024 * height))
+        lines = break_lines(caption, 0.9 * width, round(0.024 * height), even=True)
         for i, line in enumerate(lines):
             y = (0.952 + 0.032 * (i - (len(lines) - 1) / 2)) * height
             write(mirrored, line, (width / 2, y), round(0.024 * height), WHITE, "Regular", "center")
@@ -73,32 +73,19 @@ def mirror_picture(
     picture = np.ascontiguousarray(picture)
     height, width = picture.shape[:2]
     write(picture, title.upper(), (width / 2, 0.060 * height), round(0.017 * height), INK, "Bold", "center", 4)
-    write(picture, caption, (width / 2, 0.955 * height), round(0.024 * height), INK, "Regular", "center")
+    size = round(0.024 * height)
+    while text_width(caption, size) > 0.92 * width and size > 8:
+        size -= 1
+    write(picture, caption, (width / 2, 0.965 * height), size, INK, "Regular", "center")
     if camera is not None:
         inset_width = round(INSET_SHARE * width)
         inset = cover(camera[:, ::-1], (inset_width, round(inset_width * 16 / 9)))
         edge = round(0.025 * height)
-        top, left = round(0.09 * height), width - edge - inset_width
+        top, left = round(0.025 * height), width - edge - inset_width
         mask = rounded(inset.shape[:2], round(0.014 * height))[..., None]
         region = picture[top : top + inset.shape[0], left : left + inset.shape[1]]
         region[:] = (mask * inset + (1.0 - mask) * region + 0.5).astype(np.uint8)
     return picture
-
-
-def wrapped(text: str, width: float, size: int) -> list[str]:
-    """`text` in lines no wider than `width` [px] at `size` [px], of about equal length."""
-    words = text.split()
-    count = max(1, int(np.ceil(text_width(text, size) / width)))
-    lines, start = [], 0
-    for i in range(count):
-        share = (i + 1) / count * len(text)
-        stop = start + 1
-        while stop < len(words) and len(" ".join(words[: stop + 1])) <= share:
-            stop += 1
-        stop = len(words) if i == count - 1 else stop
-        lines.append(" ".join(words[start:stop]))
-        start = stop
-    return [line for line in lines if line]
 
 
 def cover(picture: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

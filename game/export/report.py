@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from game.export.lettering import text_width, write
+from game.export.lettering import break_lines, write
 from game.files import whole_file
 from solver.rasterizer import Rasterizer
 from solver.types import Intrinsics
@@ -333,20 +333,8 @@ def _write_table(page: NDArray[np.uint8], measures: Mapping[str, Measured], miss
     labels = dict(pair for _, pairs in GROUPS for pair in pairs)
     absent = [labels[key] for key in missing if key in labels]
     if absent:
-        for i, line in enumerate(_lines("Not taken: " + ", ".join(absent), right - left, 20)):
+        for i, line in enumerate(break_lines("Not taken: " + ", ".join(absent), right - left, 20)):
             write(page, line, (left, min(y, SIZE[1] - BOTTOM - 20) + 28 * i), 20, QUIET, "Regular")
-
-
-def _lines(text: str, width: float, size: int) -> list[str]:
-    """`text` broken at spaces into lines no wider than `width` [px], as long as its words allow."""
-    lines: list[str] = []
-    for word in text.split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(longer, size) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines
 
 
 def _tolerance(std_mm: float) -> str:
