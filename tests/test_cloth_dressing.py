@@ -167,8 +167,7 @@ def test_recovers_from_broken_numbers(wearer, shirt):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("ease", [-0.03, 0.1, 0.25])
+@pytest.mark.parametrize(("seed", "ease"), [(0, -0.03), (1, 0.1), (2, 0.25), (3, -0.03), (4, 0.25)])
 def test_fits_other_bodies(seed, ease):
     wearer = Wearer(np.random.default_rng(seed).normal(0.0, 1.0, 20))
     shirt = wearer.dressed(edge_length=0.013, ease=ease)
