@@ -11,6 +11,7 @@ from scipy.sparse import coo_matrix, csr_matrix, diags
 
 from game.materials import linear
 from solver.body import BodyModel, RestBody
+from solver.clothing import cloth_likeness
 
 SRGB = tuple[int, int, int]
 
@@ -93,7 +94,7 @@ def paint_body(
         cloth = np.clip(0.5 + _base_layer_depth(model, body) / 0.12, 0.0, 1.0)
     else:
         color = scanned.astype(np.float32)
-        cloth = _cloth_likeness(model, color, hair)
+        cloth = cloth_likeness(model, color)
     surface = np.stack((hair * (scanned is None), cloth, np.maximum(0.45 * lips, 0.7 * mouth), eyes), 1)
     open_ = np.ones(len(rest)) if ambient is None else ambient
     paint = np.column_stack((color, 255.0 * np.where(mouth > 0.5, 0.25 * open_, open_)))
@@ -139,18 +140,6 @@ def _base_layer_depth(model: BodyModel, body: RestBody) -> NDArray[np.float64]:
     arm = [model.part(n) for n in model.part_names if n.startswith(("upper_arm", "lower_arm", "hand"))]
     bare = np.isin(model.part_labels, arm) & (rest[:, 2] < shoulder[2] - 0.12)
     return np.where(bare | (model.part_labels == model.part("head")), np.minimum(depth, -0.06), depth)
-
-
-def _cloth_likeness(model: BodyModel, color: NDArray[np.float32], hair: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How unlike the face's chromaticity a vertex is: what is worn scatters light as cloth does, not as skin."""
-    face = model.in_region("skin") & (model.part_labels == model.part("head")) & (hair < 0.05)
-    chroma = color / np.maximum(color.sum(1, keepdims=True), 30.0)
-    center = np.median(chroma[face], axis=0)
-    spread = np.maximum(np.median(np.abs(chroma[face] - center), axis=0), 0.006)
-    unlike = np.linalg.norm((chroma - center) / (6.0 * spread), axis=1)
-    cloth = np.clip(unlike - 0.6, 0.0, 1.0)
-    bare = np.isin(model.part_labels, [model.part(name) for name in ("head", "hand_l", "hand_r")])
-    return np.where(bare, 0.0, cloth)
 
 
 def find_eyes(model: BodyModel, rest: NDArray[np.float32]) -> tuple[Eye, Eye]:

@@ -47,6 +47,9 @@ class Stage(Protocol):
     def tuck_in(self) -> None:
         """Lets skin give way under cloth."""
 
+    def shade_folds(self) -> None:
+        """Darkens what now lies deep in folds."""
+
     def look_at_body(self, vertices: NDArray[np.float32], azimuth: float = 0.0, margin: float = 1.12) -> None:
         """Frames `vertices` (V, 3), from the front or from `azimuth` [rad]."""
 

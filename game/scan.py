@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from capture.landmarks import PoseLandmarker
 from capture.source import EndOfRecording, FrameSource, FrameTimeoutError, SourceInfo
 from solver.body import BodyModel
+from solver.clothing import THICKNESS_STD_M, undressed
 from solver.errors import DeviceLostError, InputError, NotAPersonError, TrackingLostError
 from solver.ground import NoFloorError, assume_upright, estimate_ground
 from solver.keyframes import KeyframeSelector, facing_angle
@@ -36,6 +37,8 @@ PATIENT_READS = 5
 """Timeouts in a row before a camera is given up."""
 DEPTH_SCALE_STD = 0.002
 """How far the depth of a factory-calibrated camera may be off in scale, until `calibrate` knows better."""
+CAMERA_OFFSET_STD_M = 0.0015
+"""The same for the lasting error of its depth, averaged around the body."""
 
 
 class Phase(Enum):
@@ -254,13 +257,20 @@ def scan_source(
 
 
 def measure_scan(model: BodyModel, body: Reconstruction, on_floor: bool, seed: int = 0) -> Measurements:
-    """The measures of a reconstructed body, with standard errors from how the scan may be wrong."""
+    """The measures of a reconstructed body, with standard errors from how the scan may be wrong.
+
+    Close-fitting clothes are taken off where the colours show them (`solver.clothing`).
+    """
     error = SurfaceError(
-        noise_m=0.0015, offset_m=0.0015, scale=DEPTH_SCALE_STD, landmark_m=0.004, pose_rad=np.deg2rad(1.0)
+        noise_m=0.0015,
+        offset_m=float(np.hypot(CAMERA_OFFSET_STD_M, THICKNESS_STD_M)),
+        scale=DEPTH_SCALE_STD,
+        landmark_m=0.004,
+        pose_rad=np.deg2rad(1.0),
     )
     return measure_body(
         model,
-        body.vertices,
+        undressed(model, body.vertices, body.vertex_colors),
         coverage=body.coverage,
         standing=body.standing,
         floor_m=0.0 if on_floor else None,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -42,10 +44,13 @@ PRINTS = (
     ("Breton stripe", Print(PrintKind.STRIPES, (240, 238, 231), (38, 54, 92), 0.026, 0.38)),
     ("Dusty rose", Print(PrintKind.PLAIN, (196, 132, 126))),
 )
-REVEAL_S, DRESSED_S, REPLAY_LIMIT_S = 4.0, 2.5, 12.0
+REVEAL_S, MIRROR_S = 4.0, 15.0
+TUCK_EVERY = 3
+"""Pictures between two looks at which skin lies under cloth: it changes slowly."""
 GONE_CONFIDENCE = 0.35
 
 Say = Callable[[str, float], None]
+Item = TypeVar("Item")
 
 
 @dataclass(slots=True)
@@ -103,8 +108,12 @@ class Visit:
     def _watch(self) -> NDArray[np.uint8]:
         """Follows the turn; returns the picture of its middle."""
         expected = self._source.info.frame_count
+        with closing(read_ahead(_frames(self._source))) as frames:
+            return self._watch_frames(frames, expected)
+
+    def _watch_frames(self, frames: Iterator[Frame], expected: int | None) -> NDArray[np.uint8]:
         still = None
-        for frame in _frames(self._source):
+        for frame in frames:
             glimpse = self._scanner.step(frame)
             share = min(abs(glimpse.turned) / FULL_TURN, 1.0)
             titles = {Phase.WAITING: "welcome", Phase.COMPLETE: "thank you"}
@@ -173,6 +182,7 @@ class Visit:
             shirt = _put_on(stage, garment)
             stage.update_garment(shirt, np.ascontiguousarray(garment.simulation.positions, np.float32))
             stage.tuck_in()
+            stage.shade_folds()
             for number, (name, azimuth) in enumerate((("front", 0.0), ("side", np.pi / 2), ("back", np.pi)), 3):
                 stage.place_studio(np.zeros(2), azimuth)
                 stage.look_at_body(body.vertices, azimuth)
@@ -189,7 +199,8 @@ class Visit:
             stage.set_body(self._model.faces, body.rest.vertices, paint)
             self._reveal(stage, scan)
             shirt = _put_on(stage, garment)
-            picture = self._follow(stage, shirt, avatar)
+            with closing(read_ahead(self._moments_after_scan())) as moments:
+                picture = self._follow(stage, shirt, avatar, moments)
             if picture is not None:
                 _write_picture(out / "6_mirror.png", picture)
         finally:
@@ -199,7 +210,7 @@ class Visit:
         """The scanned body turns once; its main measures stand beside it."""
         body = scan.reconstruction
         named = (("height", "Height"), ("chest_girth", "Chest"), ("waist_girth", "Waist"), ("hip_girth", "Hip"))
-        words = "    ".join(
+        words = "   ".join(
             f"{name} {scan.measurements[key].value_mm / 10:.0f} cm" for key, name in named if key in scan.measurements
         )
         stage.update_body(body.vertices)
@@ -212,17 +223,22 @@ class Visit:
             self._say("you", 0.74 + 0.04 * i / count)
         stage.place_studio(np.zeros(2))
 
-    def _follow(self, stage: Stage, shirt: int, avatar: Avatar) -> NDArray[np.uint8] | None:
+    def _follow(
+        self, stage: Stage, shirt: int, avatar: Avatar, moments: Iterator[tuple[Frame, BodyState]]
+    ) -> NDArray[np.uint8] | None:
         """The dressed avatar does what the person does, while they are there."""
         camera: list[NDArray[np.uint8] | None] = [None]
         title = ["your shirt"]
         caption = [PRINTS[0][0]]
         shown: list[NDArray[np.uint8]] = []
+        shows = [0]
 
         def show() -> None:
             stage.update_body(avatar.vertices)
             stage.update_garment(shirt, avatar.garment_vertices)
-            stage.tuck_in()
+            shows[0] += 1
+            if shows[0] % TUCK_EVERY == 1:
+                stage.tuck_in()
             picture = mirror_picture(stage.render(mirrored=True), camera[0], title[0], caption[0])
             self._film.add(picture)
             shown[:] = [picture]
@@ -231,8 +247,8 @@ class Visit:
         view: NDArray[np.float32] | None = None
         last_at = None
         still = None
-        moments = list(self._moments_after_scan())
-        for number, (frame, state) in enumerate(moments):
+        begin = None
+        for frame, state in moments:
             stance = stance_filter(Stance(state.pose, state.T_wb), frame.captured_at)
             if view is None:
                 view = self._frame_stage(stage, avatar, stance)
@@ -241,31 +257,34 @@ class Visit:
                 assert last_at is not None
                 seconds = float(np.clip(frame.captured_at - last_at, 1 / 60, 0.2))
             last_at = frame.captured_at
-            chosen = min(len(PRINTS) - 1, number * len(PRINTS) // max(len(moments), 1))
+            begin = last_at if begin is None else begin
+            share = min((last_at - begin) / MIRROR_S, 1.0)
+            chosen = min(len(PRINTS) - 1, int(share * len(PRINTS)))
             if caption[0] != PRINTS[chosen][0]:
                 caption[0] = PRINTS[chosen][0]
                 stage.set_fabric(shirt, FABRIC, PRINTS[chosen][1])
             camera[0] = frame.color
             avatar.move_to(stance, seconds, show, FILM_RATE)
-            if number == len(moments) // 2 and shown:
-                still = shown[0]
-            self._say("your shirt", 0.78 + 0.21 * number / max(len(moments), 1))
+            if still is None or share < 0.55:
+                still = shown[0] if shown else None
+            self._say("your shirt", 0.78 + 0.21 * share)
         return still
 
     def _frame_stage(self, stage: Stage, avatar: Avatar, stance: Stance) -> NDArray[np.float32]:
         """Sets the studio and the camera up around where the person stands."""
         place = stance.T_wb[:2, 3]
-        reach = 0.55
+        reach = 0.62
         tall = float(np.ptp(avatar.vertices[:, 2]))
-        span = np.array([[-reach, -reach, 0.0], [reach, reach, 1.12 * tall]], np.float32)
+        # Room for raised arms above and for the words below.
+        span = np.array([[-reach, -reach, -0.16 * tall], [reach, reach, 1.2 * tall]], np.float32)
         span[:, :2] += place.astype(np.float32)
         stage.place_studio(place)
         stage.look_at_body(span)
         return span
 
     def _moments_after_scan(self) -> Iterator[tuple[Frame, BodyState]]:
-        """The rest of the visit as tracked; where the source ended with the turn, the turn again."""
-        live = 0
+        """What the person does after the turn, as tracked, while they are there; where the source ended with the turn,
+        the turn again. At most `MIRROR_S`."""
         begin = None
         for frame in _frames(self._source):
             begin = frame.captured_at if begin is None else begin
@@ -274,16 +293,13 @@ class Visit:
                 state = self._scanner.tracker.track(observation)
             except TrackingLostError:
                 break
-            if state.confidence < GONE_CONFIDENCE or observation.landmarks is None:
-                if live > 5:
-                    break
-                continue
-            live += 1
-            self._say("your shirt", 0.78)
+            gone = state.confidence < GONE_CONFIDENCE or observation.landmarks is None
+            if gone or _leaves(state, frame, self._scanner) or frame.captured_at - begin > MIRROR_S:
+                break
             yield frame, state
-        if live < 5:
+        if begin is None and self._states:
             end = self._states[-1][0].captured_at
-            yield from ((f, s) for f, s in self._states if f.captured_at > end - REPLAY_LIMIT_S)
+            yield from ((f, s) for f, s in self._states if f.captured_at > end - MIRROR_S)
 
     def _add(self, picture: NDArray[np.uint8], frame: Frame) -> None:
         """Shows a camera picture in the film for as long as it lasted."""
@@ -297,6 +313,26 @@ def _frames(source: FrameSource) -> Iterator[Frame]:
     with suppress(EndOfRecording):
         while True:
             yield source.read()
+
+
+def _leaves(state: BodyState, frame: Frame, scanner: Scanner) -> bool:
+    """True when the person's middle nears the side of the picture."""
+    assert scanner.ground is not None
+    T_cw = np.linalg.inv(scanner.ground.T_wc)
+    middle = T_cw[:3, :3] @ state.vertices.mean(0) + T_cw[:3, 3]
+    across = (frame.intrinsics.fx * middle[0] / max(middle[2], 0.1) + frame.intrinsics.cx) / frame.intrinsics.width
+    return not 0.22 < across < 0.78
+
+
+def read_ahead(items: Iterable[Item], depth: int = 2) -> Generator[Item, None, None]:
+    """`items`, made in a thread of their own, at most `depth` ahead: the camera's work and the picture's overlap."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as thread:
+        made = iter(items)
+        end = object()
+        waiting = deque(thread.submit(next, made, end) for _ in range(depth))
+        while (item := waiting.popleft().result()) is not end:
+            waiting.append(thread.submit(next, made, end))
+            yield item  # pyright: ignore[reportReturnType]
 
 
 def _put_on(stage: Stage, garment: Garment) -> int:

@@ -129,7 +129,7 @@ def measure_body(
     lift = stood[:, 2] - floor - vertices[:, 2]
 
     readings = _read(Figure(topology, vertices, joints), lift)
-    unseen = _unseen(topology, coverage)
+    unseen = _unseen(topology, coverage, floor_m is not None)
     rng = np.random.default_rng(seed)
     samples = [
         _read(disturb(topology, vertices, joints, coverage, error, rng), lift).values for _ in range(sample_count)
@@ -191,8 +191,11 @@ def _spread(samples: NDArray, value: float) -> float:
     return float(np.sqrt(np.mean(np.square(samples - value)))) if len(samples) else 0.0
 
 
-def _unseen(topology: Topology, coverage: NDArray | None) -> dict[str, str]:
-    """Measures whose parts of the body were hardly seen, with the reason."""
+def _unseen(topology: Topology, coverage: NDArray | None, floor_known: bool) -> dict[str, str]:
+    """Measures whose parts of the body were hardly seen, with the reason.
+
+    Feet, which a camera hardly sees, are needed only where they must tell where the floor is.
+    """
     if coverage is None:
         return {}
     model = topology.model
@@ -202,7 +205,7 @@ def _unseen(topology: Topology, coverage: NDArray | None) -> dict[str, str]:
     }
     unseen = {}
     for key, parts in NEEDS.items():
-        blind = [part for part in parts if seen.get(part, 1.0) < LEAST_COVERAGE]
+        blind = [part for part in parts if seen.get(part, 1.0) < LEAST_COVERAGE and not (floor_known and part in _FEET)]
         if blind:
             unseen[key] = f"too little was seen of: {', '.join(blind).replace('_', ' ')}"
     return unseen
