@@ -96,7 +96,7 @@ class Scanner:
         self.ground: Ground | None = None
         self.tracker = BodyTracker(model, info.intrinsics, info.noise)
         self.frame_count = 0
-        self.seconds = dict.fromkeys(("landmarks", "tracking", "reconstruction", "measuring"), 0.0)
+        self.seconds: dict[str, float] = {"landmarks": 0.0, "tracking": 0.0, "reconstruction": 0.0, "measuring": 0.0}
         self._noise = info.noise
         # A sample will do for where someone stands.
         self._trunk = np.flatnonzero(model.part_labels == model.part("trunk"))[::16]

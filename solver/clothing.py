@@ -38,4 +38,4 @@ def undressed(model: BodyModel, vertices: NDArray[np.float32], colors: NDArray[n
         return vertices
     normals = NormalField(model.faces, model.vertex_count)(vertices)
     off = (THICKNESS_M * cloth_likeness(model, colors)).astype(np.float32)
-    return vertices - off[:, None] * normals
+    return np.asarray(vertices - off[:, None] * normals, np.float32)
