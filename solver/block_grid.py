@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from solver.errors import InputError
 from solver.kernels.block_grid import BLOCK, SLOTS, BlockGrid
 from solver.kernels.nearest_triangle import find_nearest_triangles, mark_blocks, sign_distances
+from solver.kernels.settle_signs import settle_signs
 
 LARGEST_BLOCK_COUNT = 1 << 21
 """Bounding boxes beyond this many blocks are a mistake in units, not a person."""
@@ -64,6 +65,7 @@ def lay_band(vertices: NDArray, faces: NDArray[np.int32], voxel_m: float, reach_
     find_nearest_triangles(triangles, grid, reach_m, nearest, distance)
     barycentric = np.zeros((slots, 2), np.float32)
     sign_distances(triangles, pseudo_normals(vertices, faces), grid, nearest, barycentric, distance)
+    settle_signs(grid, np.empty(slots, np.uint8), np.empty(slots, np.int32), distance)
     return Band(grid, nearest, barycentric, distance)
 
 
