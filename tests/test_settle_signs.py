@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from game.assets import load_body_model
-from solver.block_grid import lay_band, voxel_centres
+from solver.block_grid import lay_band
 from solver.body import canonical_pose, joint_transforms, shape_body, skin
 from solver.fusion import outer_faces
 from solver.kernels.block_grid import SLOTS, BlockGrid
