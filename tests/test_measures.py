@@ -20,7 +20,7 @@ from solver.kernels.slice_mesh import count_cuts, cut_triangles
 from solver.kernels.surface_moments import sum_surface
 from solver.measures import DEFINITIONS, SurfaceError, estimate_joints, measure_body
 from solver.measures.body import topology_of
-from solver.measures.figure import Profile, taut_path
+from solver.measures.figure import LevelNotFoundError, Profile, taut_path
 from solver.measures.uncertainty import disturb
 from tests.naive import convex_hull as naive_hull
 from tests.naive import slice_mesh as naive_slice
@@ -306,6 +306,22 @@ class TestBodies:
             measure_body(model, np.zeros((10, 3)))
         with pytest.raises(InputError, match="finite"):
             measure_body(model, np.full((model.vertex_count, 3), np.nan))
+
+    @pytest.mark.parametrize("seed", [0, 14, 15])
+    def test_what_is_no_body_has_no_measures_but_reasons(self, model, seed):
+        rng = np.random.default_rng(seed)
+        cloud = rng.normal(0.0, 0.5, (model.vertex_count, 3))
+        measures = measure_body(model, cloud, sample_count=0)
+        assert set(measures) | set(measures.missing) == set(DEFINITIONS)
+        assert all(measures.missing.values())
+
+    def test_a_level_off_the_body_is_not_found(self):
+        places = np.arange(0.0, 0.1, 0.004)
+        with pytest.raises(LevelNotFoundError):
+            Profile(places, places).at(0.3)
+        for find in (Profile.minimum, Profile.maximum):
+            with pytest.raises(LevelNotFoundError):
+                find(Profile(places[:0], places[:0]))
 
     def test_skin_is_what_is_measured(self, model):
         topology = topology_of(model)

@@ -19,6 +19,7 @@ from solver.normals import NormalField
 UP = np.array([0.0, 0.0, 1.0])
 LEVEL_STEP_M = 0.004
 BLUR_M = 0.012
+NOT_ON_THE_BODY = "its level lies off the body"
 
 
 class LevelNotFoundError(Exception):
@@ -47,9 +48,14 @@ class Profile(NamedTuple):
     """At each plane, shape (L,)."""
 
     def at(self, place: float | NDArray, reach_m: float = BLUR_M) -> NDArray[np.float64]:
-        """Values at `place`: of the parabola fitted to the planes within `reach_m`, so that noise averages out."""
+        """Values at `place`: of the parabola fitted to the planes within `reach_m`, so that noise averages out.
+
+        Raises `LevelNotFoundError` where there is no plane within reach.
+        """
         offset = (self.places - np.atleast_1d(place)[:, None]) / reach_m
         trust = np.maximum(0.0, 1.0 - offset**2)
+        if not trust.any(1).all():
+            raise LevelNotFoundError(NOT_ON_THE_BODY)
         powers = offset[:, :, None] ** np.arange(3)
         moments = np.einsum("ln,lni,lnj->lij", trust, powers, powers)
         # A stack that ends nearby leaves fewer than three planes: a whisper of ridge decides.
@@ -57,14 +63,16 @@ class Profile(NamedTuple):
         return np.linalg.solve(moments, np.einsum("ln,lni,n->li", trust, powers, self.values)[:, :, None])[:, 0, 0]
 
     def minimum(self) -> float:
-        """Place of the smallest value."""
+        """Place of the smallest value. Raises `LevelNotFoundError` where there are no planes."""
         return self._lowest(self.values)
 
     def maximum(self) -> float:
-        """Place of the largest value."""
+        """Place of the largest value. Raises `LevelNotFoundError` where there are no planes."""
         return self._lowest(-self.values)
 
     def _lowest(self, values: NDArray) -> float:
+        if not len(self.places):
+            raise LevelNotFoundError(NOT_ON_THE_BODY)
         smooth = Profile(self.places, values).at(self.places)
         n = int(np.argmin(smooth))
         if n in (0, len(smooth) - 1):

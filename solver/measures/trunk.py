@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.measures.figure import UP, Figure, LevelNotFoundError, Profile, Tape
+from solver.measures.figure import NOT_ON_THE_BODY, UP, Figure, LevelNotFoundError, Profile, Tape
 
 ILIAC_CREST_SHARE = 0.33
 LOWEST_RIB_SHARE = 0.43
@@ -147,6 +147,8 @@ def _peak_near(profile: Profile, mark: float, reach: float, wander: float, prior
 def _underbust_level(front: Profile, chest: float, mark: float) -> float:
     """Below the bust the front falls back to the ribs: the foot of that fall, farthest behind the chord over it."""
     span = (front.places > chest - UNDERBUST_SPAN_M) & (front.places < chest)
+    if not span.any():
+        raise LevelNotFoundError(NOT_ON_THE_BODY)
     places, values = front.places[span], front.values[span]
     chord = np.interp(places, places[[0, -1]], values[[0, -1]])
     return _peak_near(Profile(places, chord - values), mark, 0.025, 0.02, UNDERBUST_PRIOR_RADIUS_M)
