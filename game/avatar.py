@@ -32,6 +32,16 @@ class Avatar:
         """Particles of the garment [m], shape (P, 3), frame w."""
         return np.ascontiguousarray(self.garment.simulation.positions, np.float32)
 
+    def stand_at(self, stance: Stance) -> None:
+        """Stands in the A-pose where `stance` is and faces as it does: the garment is carried along."""
+        across = stance.T_wb[:2, 0] / np.linalg.norm(stance.T_wb[:2, 0])
+        T_wb = self._stance.T_wb.copy()
+        T_wb[:2, :2] = np.column_stack([across, (-across[1], across[0])])
+        T_wb[:2, 3] = stance.T_wb[:2, 3]
+        self._stance = Stance(self._stance.pose, T_wb)
+        self.vertices = self._posed(self._stance)
+        self.garment.follow(self.vertices)
+
     def move_to(
         self, stance: Stance, seconds: float, show: Callable[[], None] | None = None, shows_per_s: int = 30
     ) -> None:

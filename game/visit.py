@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from capture.landmarks import PoseLandmarker
 from capture.source import EndOfRecording, FrameSource
 from game.appearance import BodyPaint
-from game.avatar import Avatar
+from game.avatar import APPROACH_S, Avatar
 from game.export.film import Film
 from game.export.glb import Garment as DrapedGarment
 from game.export.glb import write_outfit_glb
@@ -44,7 +44,7 @@ PRINTS = (
     ("Breton stripe", Print(PrintKind.STRIPES, (240, 238, 231), (38, 54, 92), 0.026, 0.38)),
     ("Dusty rose", Print(PrintKind.PLAIN, (196, 132, 126))),
 )
-REVEAL_S, MIRROR_S = 4.0, 15.0
+REVEAL_S, MIRROR_S, LEAST_MIRROR_S = 4.0, 15.0, 3.0
 TUCK_EVERY = 3
 """Pictures between two looks at which skin lies under cloth: it changes slowly."""
 GONE_CONFIDENCE = 0.35
@@ -247,18 +247,19 @@ class Visit:
         view: NDArray[np.float32] | None = None
         last_at = None
         still = None
-        begin = None
+        played = 0.0
         for frame, state in moments:
             stance = stance_filter(Stance(state.pose, state.T_wb), frame.captured_at)
             if view is None:
+                avatar.stand_at(stance)
                 view = self._frame_stage(stage, avatar, stance)
-                seconds = 1.2
+                seconds = APPROACH_S
             else:
                 assert last_at is not None
                 seconds = float(np.clip(frame.captured_at - last_at, 1 / 60, 0.2))
             last_at = frame.captured_at
-            begin = last_at if begin is None else begin
-            share = min((last_at - begin) / MIRROR_S, 1.0)
+            played += seconds
+            share = min(played / MIRROR_S, 1.0)
             chosen = min(len(PRINTS) - 1, int(share * len(PRINTS)))
             if caption[0] != PRINTS[chosen][0]:
                 caption[0] = PRINTS[chosen][0]
@@ -284,8 +285,8 @@ class Visit:
 
     def _moments_after_scan(self) -> Iterator[tuple[Frame, BodyState]]:
         """What the person does after the turn, as tracked, while they are there; where the source ended with the turn,
-        the turn again. At most `MIRROR_S`."""
-        begin = None
+        the turn again. About `MIRROR_S`."""
+        begin = end = None
         for frame in _frames(self._source):
             begin = frame.captured_at if begin is None else begin
             observation = self._landmarker.observe(frame)
@@ -296,10 +297,11 @@ class Visit:
             gone = state.confidence < GONE_CONFIDENCE or observation.landmarks is None
             if gone or _leaves(state, frame, self._scanner) or frame.captured_at - begin > MIRROR_S:
                 break
+            end = frame.captured_at
             yield frame, state
-        if begin is None and self._states:
-            end = self._states[-1][0].captured_at
-            yield from ((f, s) for f, s in self._states if f.captured_at > end - MIRROR_S)
+        if begin is None or end is None or end - begin < LEAST_MIRROR_S:
+            last = self._states[-1][0].captured_at
+            yield from ((f, s) for f, s in self._states if f.captured_at > last - MIRROR_S)
 
     def _add(self, picture: NDArray[np.uint8], frame: Frame) -> None:
         """Shows a camera picture in the film for as long as it lasted."""
