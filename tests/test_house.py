@@ -75,3 +75,15 @@ def test_json_schemas_are_schemas():
     assert schemas
     for path in schemas:
         jsonschema.Draft202012Validator.check_schema(json.loads(path.read_text()))
+
+
+def test_a_written_folder_keeps_its_schema(tmp_path):
+    jsonschema = pytest.importorskip("jsonschema")
+    from main import main
+
+    assert (
+        main(["record", "sim:visit=scan,fault=nobody,fps=2", str(tmp_path / "folder"), "--frames", "1", "--json"]) == 0
+    )
+    schema = json.loads((ROOT / "docs" / "schemas" / "intrinsic.schema.json").read_text())
+    content = json.loads((tmp_path / "folder" / "intrinsic.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(content)
