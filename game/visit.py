@@ -228,7 +228,6 @@ class Visit:
     ) -> NDArray[np.uint8] | None:
         """The dressed avatar does what the person does, while they are there."""
         camera: list[NDArray[np.uint8] | None] = [None]
-        title = ["your shirt"]
         caption = [PRINTS[0][0]]
         shown: list[NDArray[np.uint8]] = []
         shows = [0]
@@ -239,7 +238,7 @@ class Visit:
             shows[0] += 1
             if shows[0] % TUCK_EVERY == 1:
                 stage.tuck_in()
-            picture = mirror_picture(stage.render(mirrored=True), camera[0], title[0], caption[0])
+            picture = mirror_picture(stage.render(mirrored=True), camera[0], "your shirt", caption[0])
             self._film.add(picture)
             shown[:] = [picture]
 

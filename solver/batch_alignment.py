@@ -16,6 +16,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from solver.alignment import Articulation, BodyAlignment, robust_weights
 from solver.body import BodyModel
+from solver.body_fit import sole_vertices
 from solver.hair import scalp_vertices
 from solver.joint_ranges import LIMIT_SPREAD, joint_ranges
 from solver.kernels.pixel_association import MATCHED, STICKS_OUT, PixelMatching, Pulls, Rendered, associate_pixels
@@ -76,7 +77,7 @@ class BatchAlignment:
         self._step = 0
         self._ranges = joint_ranges(model)
         self._scalp = scalp_vertices(model)
-        self._soles = _sole_vertices(model)
+        self._soles = sole_vertices(model)
         self._rasterizers: dict[tuple, Rasterizer] = {}
         self._vertices_c = np.empty((model.vertex_count, 3), np.float32)
         intrinsics = keyframes[0].observation.frame.intrinsics
@@ -235,14 +236,3 @@ class BatchAlignment:
             standing[foot, np.argsort(per_foot[foot])[:2]] = True
         weights = np.where((heights < 0.0) | standing.ravel(), 1.0 / FLOOR_SIGMA_M**2, 0.0)
         alignment.add_rows(self._soles, np.tile((0.0, 0.0, 1.0), (len(heights), 1)), heights, weights)
-
-
-def _sole_vertices(model: BodyModel, per_foot: int = 12) -> NDArray[np.int32]:
-    """Vertices under the feet, spread from heel to toe, left foot first, shape (2 per_foot,)."""
-    soles = []
-    for side in "lr":
-        foot = np.flatnonzero(model.part_labels == model.part(f"foot_{side}"))
-        low = foot[model.template[foot, 2] < model.template[foot, 2].min() + 0.015]
-        order = low[np.argsort(model.template[low, 1])]
-        soles.append(order[np.linspace(0, len(order) - 1, per_foot).astype(int)])
-    return np.concatenate(soles).astype(np.int32)

@@ -101,7 +101,7 @@ class BodyFit:
         self._rasterizer = Rasterizer(self._grid)
         self._ranges = joint_ranges(model)
         self.landmarks = landmark_points(model)
-        self._soles = _sole_vertices(model)
+        self._soles = sole_vertices(model)
         self._face_parts = model.part_labels[model.faces[:, 0]].astype(np.int64)
         self._joint_parts = _parts_below(model)
         self.evidence = np.ones(model.joint_count)
@@ -290,7 +290,7 @@ def _parts_below(model: BodyModel) -> NDArray[np.float64]:
     return (owners > 0.0).astype(np.float64)
 
 
-def _sole_vertices(model: BodyModel, per_foot: int = 12) -> NDArray[np.int32]:
+def sole_vertices(model: BodyModel, per_foot: int = 12) -> NDArray[np.int32]:
     """Vertices under the feet, spread from heel to toe, left foot first, (2 * per_foot,)."""
     soles = []
     for side in "lr":
