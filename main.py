@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from game.protocol import Graphics
+from game.protocol.engine import Graphics
 from solver.errors import ChevalError
 
 COMMANDS = {

@@ -16,7 +16,7 @@ from game.export.ply import write_ply
 from game.export.report import write_report
 from game.files import write_json
 from game.measurements import make_report, to_json
-from game.protocol import Graphics
+from game.protocol.engine import Graphics
 from game.scan import Scan
 from solver.ambient import ambient_visibility
 from solver.body import BodyModel

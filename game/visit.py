@@ -26,7 +26,7 @@ from game.export.pictures import CameraPicture, mirror_picture
 from game.fabrics import load_fabric
 from game.files import whole_file
 from game.materials import Print, PrintKind
-from game.protocol import Graphics, Stage
+from game.protocol.engine import Graphics, Stage
 from game.scan import FULL_TURN, Phase, Scan, Scanner
 from game.scan_files import paint_scan, write_scan
 from solver.body import BodyModel, canonical_pose, joint_transforms, skin

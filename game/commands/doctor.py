@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 from game.console import report
-from game.protocol import Graphics
+from game.protocol.engine import Graphics
 from solver.errors import ChevalError
 
 EXAMPLES = """examples:

@@ -1,4 +1,4 @@
-"""The engine as the rest of the game knows it (`game.protocol.Graphics`)."""
+"""The engine as the rest of the game knows it (`game.protocol.engine.Graphics`)."""
 
 from __future__ import annotations
 
