@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from capture.landmarks import PoseLandmarker
 from capture.source import EndOfRecording, FrameSource, FrameTimeoutError, SourceInfo
 from solver.body import BodyModel
-from solver.clothing import THICKNESS_STD_M, undressed
+from solver.clothing import undressed
 from solver.errors import DeviceLostError, InputError, NotAPersonError, TrackingLostError
 from solver.ground import NoFloorError, assume_upright, estimate_ground
 from solver.keyframes import KeyframeSelector, facing_angle
@@ -261,16 +261,18 @@ def measure_scan(model: BodyModel, body: Reconstruction, on_floor: bool, seed: i
 
     Close-fitting clothes are taken off where the colours show them (`solver.clothing`).
     """
+    naked, cloth_m = undressed(model, body.vertices, body.vertex_colors)
     error = SurfaceError(
         noise_m=0.0015,
-        offset_m=float(np.hypot(CAMERA_OFFSET_STD_M, THICKNESS_STD_M)),
+        offset_m=CAMERA_OFFSET_STD_M,
+        cloth_m=cloth_m,
         scale=DEPTH_SCALE_STD,
         landmark_m=0.004,
         pose_rad=np.deg2rad(1.0),
     )
     return measure_body(
         model,
-        undressed(model, body.vertices, body.vertex_colors),
+        naked,
         coverage=body.coverage,
         standing=body.standing,
         floor_m=0.0 if on_floor else None,

@@ -23,7 +23,9 @@ class SurfaceError(NamedTuple):
     wave_m: float = 0.04
     """Correlation length of the noise."""
     offset_m: float = 0.0
-    """Of the whole surface along its normals: fixed error of the camera, thickness of clothes."""
+    """Of the whole surface along its normals: fixed error of the camera."""
+    cloth_m: NDArray[np.float64] | float = 0.0
+    """Of how far clothes stood off that were taken off, (V,): one garment is as thick everywhere."""
     scale: float = 0.0
     """Of the size of everything: depth scale of the camera."""
     landmark_m: float = 0.002
@@ -51,6 +53,7 @@ def disturb(
         joints = np.einsum("jab,jb->ja", transforms[:, :3, :3], joints) + transforms[:, :3, 3]
     normals = topology.normals(rest).astype(np.float64)
     shift = error.noise_m * _wavy_field(rest, error.wave_m, rng) + rng.normal(0.0, error.offset_m)
+    shift = shift + error.cloth_m * rng.standard_normal()
     if coverage is not None:
         unseen = np.sqrt(np.clip(1.0 - np.asarray(coverage, np.float64), 0.0, 1.0))
         shift = shift + UNSEEN_STD_M * unseen * _wavy_field(rest, UNSEEN_LENGTH_M, rng)
