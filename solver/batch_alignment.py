@@ -17,7 +17,7 @@ from scipy.linalg import cho_factor, cho_solve
 from solver.alignment import Articulation, BodyAlignment, robust_weights
 from solver.body import BodyModel
 from solver.body_fit import sole_vertices
-from solver.hair import scalp_vertices
+from solver.hair import HairLook, HairZones, learn_hair
 from solver.joint_ranges import LIMIT_SPREAD, joint_ranges
 from solver.kernels.pixel_association import MATCHED, STICKS_OUT, PixelMatching, Pulls, Rendered, associate_pixels
 from solver.keyframes import Keyframe
@@ -32,6 +32,10 @@ PIXEL_INDEPENDENCE = 0.1
 """Neighbouring pixels err alike: each counts for so much of an independent measurement."""
 SCALP_SHARE = 0.2
 """What is seen where hair may be counts so much."""
+HAIR_SHARE = 0.02
+"""What is seen outside the body and looks like hair counts so much: hair lies on the body, never in it."""
+HAIR_VIEWS = 12
+"""From so many sides the person's colours are looked at."""
 FLOOR_SIGMA_M = 0.01
 NEIGHBOUR_SIGMA = np.deg2rad(6.0)
 """How much a joint turns between neighbouring keyframes."""
@@ -57,8 +61,11 @@ class _View:
         self.shape = (frame.intrinsics.height, frame.intrinsics.width)
         self.region = PersonRegion(frame.intrinsics, noise, stride)
         self.region.sample(keyframe.observation)
+        self.color = None if frame.color is None else self.region.sampled(frame.color)
         self.T_wc = keyframe.T_wc
         self.T_cw = np.linalg.inv(keyframe.T_wc)
+        self.nape_m = np.inf
+        """Height of the seventh neck vertebra above the floor."""
         state = keyframe.state
         shape = np.zeros(model.shape_count)
         shape[: len(state.shape)] = state.shape
@@ -76,7 +83,9 @@ class BatchAlignment:
         self._on_floor = on_floor
         self._step = 0
         self._ranges = joint_ranges(model)
-        self._scalp = scalp_vertices(model)
+        self._hair_zones = HairZones.of(model)
+        self.hair: HairLook | None = None
+        """What the person's hair looks like, once poses are known; None where none is seen."""
         self._soles = sole_vertices(model)
         self._rasterizers: dict[tuple, Rasterizer] = {}
         self._vertices_c = np.empty((model.vertex_count, 3), np.float32)
@@ -102,10 +111,18 @@ class BatchAlignment:
         """Pose and shape of each keyframe."""
         return [view.state for view in self._views]
 
-    def person_masks(self) -> Iterator[NDArray[np.uint8]]:
-        """Where each keyframe shows the person, (H, W) of the full picture, as the last `align` found it."""
+    def person_masks(self, with_hair: bool) -> Iterator[NDArray[np.uint8]]:
+        """Where each keyframe shows the person, (H, W) of the full picture, as the last `align` found it.
+
+        Without hair what looks like it, from the upper trunk up, is left out.
+        """
+        nape = float(np.mean([view.nape_m for view in self._views]))
         for view in self._views:
-            labels = (view.region.labels == PERSON).view(np.uint8)
+            person = view.region.labels == PERSON
+            if not with_hair and self.hair is not None and view.color is not None:
+                high = view.region.heights(view.T_wc) > nape - self.hair.reach_m
+                person &= ~(high & (self.hair.likeness(view.color) > 0.5))
+            labels = person.view(np.uint8)
             stride, (height, width) = view.stride, view.shape
             rows, columns = (
                 np.minimum(np.arange(side) // stride, count - 1)
@@ -142,6 +159,8 @@ class BatchAlignment:
             alignment.linearise(view.state)
             view.state = alignment.moved(np.concatenate([-solved[:, 0] - solved[:, 1:] @ change, change]))
         self.shape[:shape_count] += change
+        if self.hair is None:
+            self.hair = self._find_hair(alignment)
         return AlignmentReport(float(np.sqrt(np.mean(squares))), float(np.mean(agreements)))
 
     def _add_view(self, alignment: BodyAlignment, n: int, gate: float, surface_sigma: float) -> tuple[float, float]:
@@ -149,6 +168,7 @@ class BatchAlignment:
         view = self._views[n]
         alignment.linearise(view.state)
         raster = self._draw(view, alignment)
+        view.nape_m = float(alignment.vertices[self.model.landmarks["c7"], 2])
         pelvis = alignment.joints[0]
         view.region.label(view.T_wc, pelvis, raster.depth)
         square, agreement = self._add_pixels(alignment, view, raster, gate, surface_sigma)
@@ -201,9 +221,7 @@ class BatchAlignment:
         pixels = pulls.pixels[:count]
         corners = self.model.faces[raster.triangle.reshape(-1)[pixels]]
         weights = PIXEL_INDEPENDENCE * robust / np.square(sigmas)
-        # Hair makes the outline larger, never smaller: where the camera looks past the head, the head ends.
-        hairy = self._scalp[corners[:, 0]] & (pulls.kinds[:count] != STICKS_OUT)
-        weights[hairy] *= SCALP_SHARE
+        weights *= self._without_hair(view, corners[:, 0], count)
         if alignment.shape_count:
             # Rows with the shape are dear: every step takes another third of the matched pixels (ordered subsets).
             weights[matched] *= SUBSETS * (np.arange(int(matched.sum())) % SUBSETS == self._step % SUBSETS)
@@ -213,6 +231,42 @@ class BatchAlignment:
         share = robust[matched]
         square = float((share * np.square(offsets[matched])).sum() / max(share.sum(), 1e-9))
         return square, agreeing / max(known, 1)
+
+    def _without_hair(self, view: _View, vertices: NDArray[np.int32], count: int) -> NDArray[np.float64]:
+        """How much each of the `count` pulls, on `vertices` (count,), says of the body and not of hair, 0..1.
+
+        Hair makes the outline larger, never smaller: where the camera looks past the head, the head ends.
+        """
+        pulls = self._pulls
+        outside = pulls.kinds[:count] != STICKS_OUT
+        share = np.where(self._hair_zones.scalp[vertices] & outside, SCALP_SHARE, 1.0)
+        if self.hair is None or view.color is None:
+            return share
+        # Along a matched pixel's ray the measured point lies outside the body where it lies nearer.
+        outside &= (pulls.kinds[:count] != MATCHED) | (pulls.offsets[:count] < 0.0)
+        chosen = np.flatnonzero(outside & self.hair.zone[vertices])
+        grid = view.region.intrinsics
+        x, y, z = pulls.targets[chosen].T
+        columns = np.clip(np.rint(grid.fx * x / z + grid.cx).astype(int), 0, grid.width - 1)
+        rows = np.clip(np.rint(grid.fy * y / z + grid.cy).astype(int), 0, grid.height - 1)
+        hair = self.hair.likeness(view.color[rows, columns])
+        share[chosen] *= 1.0 - (1.0 - HAIR_SHARE) * hair
+        return share
+
+    def _find_hair(self, alignment: BodyAlignment) -> HairLook | None:
+        """Looks at the colours that the keyframes show of head and chest."""
+        vertices, colors = [], []
+        for view in self._views[:: max(1, len(self._views) // HAIR_VIEWS)]:
+            if view.color is None:
+                continue
+            alignment.linearise(view.state)
+            raster = self._draw(view, alignment)
+            shown = (raster.triangle >= 0) & (view.region.labels == PERSON)
+            vertices.append(self.model.faces[raster.triangle[shown], 0])
+            colors.append(view.color[shown])
+        if not vertices:
+            return None
+        return learn_hair(self._hair_zones, np.concatenate(vertices), np.concatenate(colors))
 
     def _room_for(self, count: int) -> Pulls:
         if len(self._pulls.kinds) < count:

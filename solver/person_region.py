@@ -56,6 +56,10 @@ class PersonRegion:
             self.depth[...] = observation.frame.depth[part, part]
         self.mask = None if observation.mask is None else np.ascontiguousarray(observation.mask[part, part])
 
+    def sampled(self, picture: NDArray) -> NDArray:
+        """The grid's pixels of a full `picture` (H, W, ...), (h, w, ...)."""
+        return np.ascontiguousarray(picture[self._first :: self._stride, self._first :: self._stride])
+
     def heights(self, T_wc: NDArray) -> NDArray[np.float32]:
         """Height of each grid pixel's point above the floor [m], (h, w)."""
         row = T_wc[2].astype(np.float32)

@@ -126,7 +126,7 @@ class _Refinement:
         self._clock = clock
         self._seconds: dict[str, float] = {}
         self._steps_done = 0
-        self._steps = len(settings.shape_steps) + settings.sweeps * (settings.own_steps + 2) + 3
+        self._steps = len(settings.shape_steps) + settings.sweeps * (settings.own_steps + 2) + 5
 
     def run(self) -> Reconstruction:
         settings = self.settings
@@ -153,6 +153,11 @@ class _Refinement:
         with self._stage("surface"):
             fitted, seen = fit_displacement(volume)
             rest = to_rest(volume, fitted)
+        if batch.hair is None:
+            self._steps_done += 1
+        else:
+            volume = self._fuse(volume.rest_body, batch, with_hair=True)
+        with self._stage("surface"):
             fused = volume.surface()
         with self._stage("colour"):
             colors, levels = self._look_again(batch, rest)
@@ -196,10 +201,13 @@ class _Refinement:
         sigma = self.noise.disparity_sigma_px * depth**2 / (focal * self.noise.baseline_m)
         return SIGMA_M**2 / (sigma**2 + self.noise.floor_m**2)
 
-    def _fuse(self, rest: RestBody, batch: BatchAlignment) -> CanonicalVolume:
+    def _fuse(self, rest: RestBody, batch: BatchAlignment, with_hair: bool = False) -> CanonicalVolume:
+        """Everything that was seen, or all but the hair: the body is laid onto what is fused without it."""
         with self._stage("fusion"):
             volume = CanonicalVolume(self.model, rest, self.settings.voxel_m)
-            for keyframe, state, person in zip(self.keyframes, batch.states, batch.person_masks(), strict=True):
+            for keyframe, state, person in zip(
+                self.keyframes, batch.states, batch.person_masks(with_hair), strict=True
+            ):
                 frame = keyframe.observation.frame
                 assert frame.depth is not None
                 transforms = joint_transforms(self.model, rest.joints, state.pose, state.T_wb)

@@ -129,7 +129,7 @@ def test_poses_and_shape_come_nearer_to_the_truth(shopper, turn):
     assert wrong() < 0.6 * before
     assert reports[-1].residual_m < reports[0].residual_m
     assert reports[-1].agreement > 0.8
-    masks = list(batch.person_masks())
+    masks = list(batch.person_masks(with_hair=True))
     assert masks[0].shape == (CAMERA.height, CAMERA.width)
     assert 0.02 < masks[0].mean() < 0.3
 
