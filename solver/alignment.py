@@ -23,14 +23,17 @@ from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
+from numpy.linalg import LinAlgError
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import cho_factor, cho_solve
 
-from solver.body import BodyModel, joint_transforms, rotation_matrices, shape_body, skin
+from solver.body import BodyModel, RestBody, as_float64, joint_transforms, rotation_matrices, shape_body, skin
 from solver.kernels.body_alignment import ROOT_COUNT, LinearisedBody, accumulate_rows, pose_points, write_jacobian
+from solver.kernels.normal_equations import add_rotation_priors, convert_wrenches, solve_positive_definite
+from solver.kernels.rotations import compose_rotations, write_inverse_left_jacobians, write_rotation_vectors
 from solver.types import Intrinsics
 
-SHARE_COUNT = 4
+SHARE_COUNT = 2
+"""Parts of the sums that threads may work on at the same time."""
 FINGERS = ("index_", "middle_", "ring_", "pinky_", "thumb_")
 TOES = ("ball_",)
 
@@ -71,43 +74,37 @@ def shape_joints(model: BodyModel, coefficients: NDArray) -> NDArray[np.float64]
 
 def rotation_vectors(matrices: NDArray) -> NDArray[np.float64]:
     """Rotation vectors [rad], (N, 3), of rotation `matrices` (N, 3, 3); angles from 0 to pi."""
-    matrices = np.asarray(matrices, np.float64)
-    trace = np.trace(matrices, axis1=1, axis2=2)
-    # Four ways to the quaternion, each exact where its own component is not small (Shepperd 1978).
-    m = matrices.transpose(1, 2, 0)
-    x, y, z = m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1]
-    xy, xz, yz = m[0, 1] + m[1, 0], m[0, 2] + m[2, 0], m[1, 2] + m[2, 1]
-    ways = np.array(
-        [
-            [1.0 + trace, x, y, z],
-            [x, 1.0 + 2.0 * m[0, 0] - trace, xy, xz],
-            [y, xy, 1.0 + 2.0 * m[1, 1] - trace, yz],
-            [z, xz, yz, 1.0 + 2.0 * m[2, 2] - trace],
-        ]
-    )
-    largest = np.argmax([trace, m[0, 0], m[1, 1], m[2, 2]], axis=0)
-    quaternions = ways[largest, :, np.arange(len(matrices))]
-    quaternions /= np.linalg.norm(quaternions, axis=1)[:, None]
-    quaternions *= np.where(quaternions[:, :1] < 0.0, -1.0, 1.0)
-    sine = np.linalg.norm(quaternions[:, 1:], axis=1)
-    angle = 2.0 * np.arctan2(sine, quaternions[:, 0])
-    scale = np.where(sine < 1e-12, 2.0, angle / np.where(sine < 1e-12, 1.0, sine))
-    return quaternions[:, 1:] * scale[:, None]
+    matrices = as_float64(matrices)
+    out = np.empty((len(matrices), 3))
+    write_rotation_vectors(matrices, out)
+    return out
+
+
+def composed_rotations(first: NDArray, second: NDArray) -> NDArray[np.float64]:
+    """Rotation vectors [rad], (N, 3), of the turns `second` (N, 3) and then `first` (N, 3)."""
+    first, second = as_float64(first), as_float64(second)
+    out = np.empty_like(first)
+    compose_rotations(first, second, out)
+    return out
 
 
 def inverse_left_jacobians(vectors: NDArray) -> NDArray[np.float64]:
     """d(rotation vector) / d(left increment), (N, 3, 3): log(exp(d) exp(v)) = v + J d (Sola 2018, eq. 146)."""
-    vectors = np.asarray(vectors, np.float64)
-    angle = np.linalg.norm(vectors, axis=1)
-    cross = np.zeros((len(vectors), 3, 3))
-    cross[:, 0, 1], cross[:, 0, 2] = -vectors[:, 2], vectors[:, 1]
-    cross[:, 1, 0], cross[:, 1, 2] = vectors[:, 2], -vectors[:, 0]
-    cross[:, 2, 0], cross[:, 2, 1] = -vectors[:, 1], vectors[:, 0]
-    half = angle / 2.0
-    small = angle < 1e-4
-    safe = np.where(small, 1.0, angle)
-    factor = np.where(small, 1.0 / 12.0, (1.0 - half / np.tan(np.where(small, 1.0, half))) / safe**2)
-    return np.eye(3) - 0.5 * cross + factor[:, None, None] * (cross @ cross)
+    vectors = as_float64(vectors)
+    out = np.empty((len(vectors), 3, 3))
+    write_inverse_left_jacobians(vectors, out)
+    return out
+
+
+def solved(matrix: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The solution (M, C) of `matrix` (M, M) x = `right` (M, C); `matrix`, positive definite, is overwritten.
+
+    Raises `LinAlgError` where it is not positive definite.
+    """
+    out = right.copy()
+    if not solve_positive_definite(matrix, out):
+        raise LinAlgError("the normal equations are not positive definite")
+    return out
 
 
 def robust_weights(
@@ -142,6 +139,9 @@ class BodyAlignment:
         self.columns = np.full(model.joint_count, -1, np.int32)
         self.columns[self.active_joints] = ROOT_COUNT + 3 * np.arange(len(self.active_joints))
         self._chains = self._active_chains()
+        self._owners = self._wrench_owners()
+        parents = model.joint_parents[self.active_joints]
+        self._owner_parents = np.concatenate([[-1], self._owners[parents]]).astype(np.int32)
 
         joint_skin = np.zeros((model.joint_count, 4), np.int32)
         joint_skin[:, 0] = np.arange(model.joint_count)
@@ -154,8 +154,10 @@ class BodyAlignment:
         self._joint_basis = np.ascontiguousarray(model.joint_basis[:shape_count].transpose(1, 2, 0), np.float64)
         self._rest = np.empty((model.vertex_count + model.joint_count, 3), np.float32)
         self._rest_shape: NDArray | None = None
-        self._hessians = np.zeros((SHARE_COUNT, self.parameter_count, self.parameter_count))
-        self._gradients = np.zeros((SHARE_COUNT, self.parameter_count))
+        size = 6 * (1 + len(self.active_joints)) + shape_count
+        self._products = np.zeros((SHARE_COUNT, size, size))
+        self._pulls = np.zeros((SHARE_COUNT, size))
+        self._own_axes = np.tile(np.eye(3), (len(self.active_joints), 1, 1))
         self._prior_hessian = np.zeros((self.parameter_count, self.parameter_count))
         self._prior_gradient = np.zeros(self.parameter_count)
 
@@ -171,16 +173,24 @@ class BodyAlignment:
         depth = max(1, *(len(chain) for chain in chains))
         return np.array([chain + [-1] * (depth - len(chain)) for chain in chains], np.int32)
 
+    def _wrench_owners(self) -> NDArray[np.int32]:
+        """The nearest active joint up the chain, numbered from 1; 0 where only the root moves the joint, (J,)."""
+        owners = np.zeros(self.model.joint_count, np.int32)
+        for j in range(1, self.model.joint_count):
+            active = self.columns[j] >= 0
+            owners[j] = 1 + np.searchsorted(self.active_joints, j) if active else owners[self.model.joint_parents[j]]
+        return owners
+
     def joint_point(self, joint):
         """Index that makes `joint` a point in the `add_...` calls."""
         return self.model.vertex_count + joint
 
-    def linearise(self, state: Articulation) -> None:
-        """Set the body to `state` and empty the sums."""
+    def linearise(self, state: Articulation, rest: RestBody | None = None) -> None:
+        """Set the body to `state` and empty the sums. Who has it already may hand in the `rest` body of its shape."""
         model = self.model
         self.state = state
         if self._rest_shape is None or not np.array_equal(self._rest_shape, state.shape):
-            body = shape_body(model, state.shape)
+            body = shape_body(model, state.shape) if rest is None else rest
             self._rest[: model.vertex_count] = body.vertices
             self._joints_rest = body.joints
             self._rest[model.vertex_count :] = body.joints
@@ -199,12 +209,14 @@ class BodyAlignment:
             np.ascontiguousarray(transforms[:, :3, :]),
             centres,
             self._chains,
+            self._owners,
             self.columns,
             self._basis,
             self._joint_shifts(rotations, state.T_wb[:3, :3]),
         )
-        self._hessians[:] = 0.0
-        self._gradients[:] = 0.0
+        self._pose_jacobians = inverse_left_jacobians(state.pose[self.active_joints])
+        self._products[:] = 0.0
+        self._pulls[:] = 0.0
         self._prior_hessian[:] = 0.0
         self._prior_gradient[:] = 0.0
 
@@ -252,8 +264,8 @@ class BodyAlignment:
             np.ascontiguousarray(directions, np.float64),
             np.ascontiguousarray(residuals, np.float64),
             np.ascontiguousarray(weights, np.float64),
-            self._hessians,
-            self._gradients,
+            self._products,
+            self._pulls,
         )
 
     def add_point_to_plane(
@@ -321,7 +333,8 @@ class BodyAlignment:
     def add_pose_prior(self, mean: NDArray, precision: ArrayLike) -> None:
         """Rotation vectors of active joints are near `mean` (J, 3) [rad]; `precision` 1/rad^2, broadcast to (J, 3)."""
         precision = np.broadcast_to(np.asarray(precision, np.float64), mean.shape)[self.active_joints]
-        self._add_rotation_rows(self.state.pose[self.active_joints] - mean[self.active_joints], precision)
+        residuals = self.state.pose[self.active_joints] - mean[self.active_joints]
+        self._add_rotation_rows(residuals, precision, self._own_axes)
 
     def add_joint_limits(
         self, lower: NDArray, upper: NDArray, precision: ArrayLike, axes: NDArray | None = None
@@ -331,23 +344,22 @@ class BodyAlignment:
         `axes` (J, 3, 3): rows are the axes on which the limits are measured (default: those of frame b).
         """
         joints = self.active_joints
-        frames = np.broadcast_to(np.eye(3), (len(joints), 3, 3)) if axes is None else axes[joints]
+        frames = self._own_axes if axes is None else axes[joints]
         angles = np.einsum("jab,jb->ja", frames, self.state.pose[joints])
         excess = np.maximum(angles - upper[joints], 0.0) + np.minimum(angles - lower[joints], 0.0)
         active = np.broadcast_to(np.asarray(precision, np.float64), excess.shape) * (excess != 0.0)
         self._add_rotation_rows(excess, active, frames)
 
-    def _add_rotation_rows(self, residuals: NDArray, precision: NDArray, frames: NDArray | None = None) -> None:
-        jacobians = inverse_left_jacobians(self.state.pose[self.active_joints])
-        if frames is not None:
-            jacobians = frames @ jacobians
-        weighted = precision[:, :, None] * jacobians
-        blocks = np.einsum("jai,jak->jik", jacobians, weighted)
-        pulls = np.einsum("jai,ja->ji", weighted, residuals)
-        for n, joint in enumerate(self.active_joints):
-            column = self.columns[joint]
-            self._prior_hessian[column : column + 3, column : column + 3] += blocks[n]
-            self._prior_gradient[column : column + 3] += pulls[n]
+    def _add_rotation_rows(self, residuals: NDArray, precision: NDArray, frames: NDArray) -> None:
+        add_rotation_priors(
+            self._pose_jacobians,
+            as_float64(residuals),
+            as_float64(precision),
+            as_float64(frames),
+            self.columns[self.active_joints],
+            self._prior_hessian,
+            self._prior_gradient,
+        )
 
     def add_shape_prior(self, mean: ArrayLike, precision: ArrayLike) -> None:
         """Coefficients are near `mean` with `precision`: a scalar, (shape_count,), or a full matrix."""
@@ -376,21 +388,18 @@ class BodyAlignment:
 
     def normal_equations(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """J^T W J (M, M) and J^T W r (M,) of everything added, in the documented parameters."""
-        lower = self._hessians.sum(0)
-        hessian = np.tril(lower) + np.tril(lower, -1).T
-        gradient = self._gradients.sum(0)
-        self._to_parent_axes(hessian, gradient)
-        return hessian + self._prior_hessian, gradient + self._prior_gradient
-
-    def _to_parent_axes(self, hessian: NDArray, gradient: NDArray) -> None:
-        """Rows were summed for turns in world axes: w = R_parent d, so H <- B^T H B and g <- B^T g, in place."""
-        axes = self._parent_axes[self.active_joints]
-        count = len(axes)
-        part = slice(ROOT_COUNT, self.shape_column)
-        gradient[part] = np.einsum("jba,jb->ja", axes, gradient[part].reshape(count, 3)).ravel()
-        hessian[part] = np.einsum("jba,jbm->jam", axes, hessian[part].reshape(count, 3, -1)).reshape(3 * count, -1)
-        columns = hessian[:, part].reshape(-1, count, 3)
-        hessian[:, part] = np.einsum("mjb,jba->mja", columns, axes).reshape(-1, 3 * count)
+        hessian, gradient = self._prior_hessian.copy(), self._prior_gradient.copy()
+        owned = np.concatenate([[0], self.active_joints])
+        convert_wrenches(
+            self._products,
+            self._pulls,
+            self._owner_parents,
+            self.body.centres[owned],
+            self._parent_axes[owned],
+            hessian,
+            gradient,
+        )
+        return hessian, gradient
 
     def jacobian(self, points: NDArray, directions: NDArray, barycentric: NDArray | None = None) -> NDArray[np.float64]:
         """d(directions . v) / d(parameters), (N, M)."""
@@ -410,15 +419,14 @@ class BodyAlignment:
         # A parameter nothing was said about keeps its place.
         floor = 1e-9 * max(float(diagonal.max(initial=0.0)), 1e-12)
         hessian[np.diag_indices_from(hessian)] += damping * diagonal + floor
-        return -cho_solve(cho_factor(hessian, lower=True, check_finite=False), gradient, check_finite=False)
+        return -solved(hessian, gradient[:, None])[:, 0]
 
     def moved(self, increment: NDArray) -> Articulation:
         """The linearised state after `increment` (M,)."""
         state = self.state
         joints = self.active_joints
-        turns = rotation_matrices(increment[ROOT_COUNT : self.shape_column].reshape(-1, 3))
         pose = state.pose.copy()
-        pose[joints] = rotation_vectors(turns @ rotation_matrices(state.pose[joints]))
+        pose[joints] = composed_rotations(increment[ROOT_COUNT : self.shape_column].reshape(-1, 3), pose[joints])
         shape = state.shape.copy()
         shape[: self.shape_count] += increment[self.shape_column :]
         turn = rotation_matrices(increment[None, :3])[0]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from solver.kernels.blend_shape import blend_shape
 from solver.kernels.kinematics import pose_joints
+from solver.kernels.rotations import write_rotation_matrices
 from solver.kernels.skinning import skin_vertices
 
 
@@ -108,7 +109,7 @@ class RestBody:
 
 def shape_body(model: BodyModel, coefficients: NDArray) -> RestBody:
     """The rest body of shape `coefficients` (any length up to K; the rest are zero)."""
-    coefficients = np.asarray(coefficients, np.float64)
+    coefficients = np.trim_zeros(np.asarray(coefficients, np.float64), "b")
     count = len(coefficients)
     vertices = np.empty_like(model.template)
     blend_shape(
@@ -123,17 +124,10 @@ def shape_body(model: BodyModel, coefficients: NDArray) -> RestBody:
 
 def rotation_matrices(rotation_vectors: NDArray) -> NDArray[np.float64]:
     """Rodrigues' formula: rotation vectors [rad], shape (N, 3), to matrices, shape (N, 3, 3)."""
-    vectors = np.asarray(rotation_vectors, np.float64)
-    angle = np.linalg.norm(vectors, axis=1)
-    small = angle < 1e-12
-    axis = vectors / np.where(small, 1.0, angle)[:, None]
-    cross = np.zeros((len(vectors), 3, 3))
-    cross[:, 0, 1], cross[:, 0, 2] = -axis[:, 2], axis[:, 1]
-    cross[:, 1, 0], cross[:, 1, 2] = axis[:, 2], -axis[:, 0]
-    cross[:, 2, 0], cross[:, 2, 1] = -axis[:, 1], axis[:, 0]
-    sine = np.where(small, 0.0, np.sin(angle))[:, None, None]
-    cosine = np.where(small, 1.0, np.cos(angle))[:, None, None]
-    return np.eye(3) + sine * cross + (1.0 - cosine) * (cross @ cross)
+    vectors = as_float64(rotation_vectors)
+    out = np.empty((len(vectors), 3, 3))
+    write_rotation_matrices(vectors, out)
+    return out
 
 
 def joint_transforms(
@@ -145,7 +139,7 @@ def joint_transforms(
     """
     transforms = np.empty((model.joint_count, 4, 4))
     root = np.eye(4) if T_wb is None else T_wb
-    pose_joints(_float64(joints_rest), _float64(pose), model.joint_parents, _float64(root), transforms)
+    pose_joints(as_float64(joints_rest), as_float64(pose), model.joint_parents, as_float64(root), transforms)
     return transforms
 
 
@@ -189,7 +183,7 @@ def canonical_pose(
     return pose
 
 
-def _float64(array: NDArray) -> NDArray[np.float64]:
+def as_float64(array: NDArray) -> NDArray[np.float64]:
     """`array` as the kernels know it: contiguous and, to compile but once, writable in type."""
     array = np.ascontiguousarray(array, np.float64)
     return array if array.flags.writeable else array.copy()

@@ -9,8 +9,17 @@ from numpy.typing import NDArray
 
 from solver.alignment import Articulation, BodyAlignment, robust_weights
 from solver.body import BodyModel, RestBody, joint_transforms, shape_body, skin
+from solver.body_proxy import coarser_body
 from solver.joint_ranges import LIMIT_SPREAD, joint_ranges
-from solver.kernels.pixel_association import MATCHED, STICKS_OUT, PixelMatching, Pulls, Rendered, associate_pixels
+from solver.kernels.pixel_association import (
+    PixelMatching,
+    PixelRows,
+    Pulls,
+    Rendered,
+    associate_pixels,
+    weigh_pulls,
+)
+from solver.kernels.skinning import skin_vertices
 from solver.landmark_points import landmark_points, sort_sides
 from solver.person_region import PersonRegion
 from solver.rasterizer import Raster, Rasterizer
@@ -102,7 +111,8 @@ class BodyFit:
         self._ranges = joint_ranges(model)
         self.landmarks = landmark_points(model)
         self._soles = sole_vertices(model)
-        self._face_parts = model.part_labels[model.faces[:, 0]].astype(np.int64)
+        self._proxy = coarser_body(model)
+        self._face_parts = model.part_labels[self._proxy.model_faces[:, 0]].astype(np.int64)
         self._joint_parts = _parts_below(model)
         self.evidence = np.ones(model.joint_count)
         """How much of what each joint moves was drawn last: 0 nothing .. 1 a good deal, (J,)."""
@@ -123,8 +133,15 @@ class BodyFit:
             np.empty(MAX_PULLS),
             np.empty(MAX_PULLS),
         )
-        self._vertices_c = np.empty((model.vertex_count, 3), np.float32)
-        self._vertices_w = np.empty((model.vertex_count, 3), np.float32)
+        self._rows = PixelRows(
+            np.empty((MAX_PULLS, 3), np.int32),
+            np.empty((MAX_PULLS, 3)),
+            np.empty((MAX_PULLS, 3)),
+            np.empty(MAX_PULLS),
+            np.empty(MAX_PULLS),
+        )
+        self._vertices_c = np.empty((len(self._proxy.vertices), 3), np.float32)
+        self._proxy_rest = np.empty((len(self._proxy.vertices), 3), np.float32)
         self._rest: RestBody | None = None
         self._rest_shape = np.zeros(0)
         self._person_pixels = 0
@@ -133,49 +150,44 @@ class BodyFit:
         """Where the camera stands."""
         self.T_wc = ground.T_wc
         self._T_cw = np.linalg.inv(ground.T_wc)
+        self._R_wc = np.ascontiguousarray(self._T_cw[:3, :3].T)
         self.floor_known = ground.inlier_fraction > 0.0
 
     def draw(self, state: Articulation) -> Raster:
         """The model's picture on the grid, in buffers that the next call overwrites."""
-        vertices = self.posed(state)
-        R, t = self._T_cw[:3, :3].astype(np.float32), self._T_cw[:3, 3].astype(np.float32)
-        np.matmul(vertices, R.T, out=self._vertices_c)
-        self._vertices_c += t
-        return self._rasterizer.render(self._vertices_c, self.model.faces)
+        rest = self.rest_of(state)
+        transforms = joint_transforms(self.model, rest.joints, state.pose, self._T_cw @ state.T_wb)
+        matrices = transforms[:, :3, :].astype(np.float32)
+        proxy = self._proxy
+        skin_vertices(self._proxy_rest, proxy.skin_joints, proxy.skin_weights, matrices, self._vertices_c)
+        return self._rasterizer.render(self._vertices_c, proxy.faces)
 
     def add_pixels(self, alignment: BodyAlignment, raster: Raster, gate: float) -> None:
         """Surface and outline pulls; also brings the status up to date."""
-        rendered = Rendered(raster.depth, raster.triangle, self.model.faces, self._vertices_c)
-        matching = self._matching._replace(gate=gate)
+        rendered = Rendered(raster.depth, raster.triangle, self._proxy.faces, self._vertices_c)
+        matching = self._matching._replace(gate=float(gate))
         count, known, agreeing, person, covered = associate_pixels(
             rendered, self.region.depth, self.region.labels, self.region.nearest, self._grid, matching, self._pulls
         )
         self.status.agreement = agreeing / max(known, 1)
         self.status.coverage = covered / max(person, 1)
         self._person_pixels = person
-        pulls = self._pulls
-        kinds, pixels, directions = pulls.kinds[:count], pulls.pixels[:count], pulls.directions[:count]
-        offsets, sigmas = pulls.offsets[:count], pulls.sigmas[:count]
-        matched = kinds == MATCHED
-        self.status.residual_m = float(np.sqrt(np.mean(np.square(offsets[matched])))) if matched.any() else np.inf
-        misfits = offsets[matched] / sigmas[matched]
-        self.status.misfit = float(np.sqrt(np.mean(np.square(misfits)))) if matched.any() else np.inf
-        scale = np.where(matched, np.maximum(3.0 * sigmas, 0.25 * gate), 3.0 * sigmas)
-        weights = self.settings.pixel_independence * robust_weights(offsets, scale, "geman_mcclure") / np.square(sigmas)
-        # Where the camera looks through the model there is no doubt, however far it sticks out.
-        through = kinds == STICKS_OUT
-        weights[through] = robust_weights(offsets[through], sigmas[through], "huber") / np.square(sigmas[through])
-        weights[through] *= self.settings.pixel_independence
-        excess = matched.sum() / self.settings.row_target
-        if excess > 1.0:
-            keep = ~matched | (np.arange(count) % int(np.ceil(excess)) == 0)
-            weights[matched] *= np.ceil(excess)
-            kinds, pixels, offsets, weights = kinds[keep], pixels[keep], offsets[keep], weights[keep]
-            directions = directions[keep]
-        triangles = raster.triangle.reshape(-1)[pixels]
-        second_third = raster.barycentric.reshape(-1, 2)[pixels].astype(np.float64)
-        barycentric = np.column_stack([1.0 - second_third.sum(1), second_third])
-        alignment.add_rows(self.model.faces[triangles], directions @ self._T_cw[:3, :3], offsets, weights, barycentric)
+        row_count, matches, square, misfit = weigh_pulls(
+            self._pulls,
+            count,
+            raster.triangle,
+            raster.barycentric,
+            self._proxy.model_faces,
+            self._R_wc,
+            float(gate),
+            self.settings.pixel_independence,
+            self.settings.row_target,
+            self._rows,
+        )
+        self.status.residual_m = float(np.sqrt(square / matches)) if matches else np.inf
+        self.status.misfit = float(np.sqrt(misfit / matches)) if matches else np.inf
+        corners, barycentric, directions, offsets, weights = (part[:row_count] for part in self._rows)
+        alignment.add_rows(corners, directions, offsets, weights, barycentric)
 
     def sorted_landmarks(self, alignment: BodyAlignment, landmarks: Landmarks) -> tuple[NDArray, NDArray]:
         """Pixels (L, 2) and visibilities (L,) of `landmarks`, with left and right as the linearised model has them."""
@@ -258,12 +270,17 @@ class BodyFit:
         weights = np.where(sinking | standing.ravel(), 1.0 / self.settings.floor_spread_m**2, 0.0)
         alignment.add_rows(self._soles, np.tile((0.0, 0.0, 1.0), (len(heights), 1)), heights, weights)
 
-    def posed(self, state: Articulation) -> NDArray[np.float32]:
-        """Vertices (V, 3), frame w, in a buffer that the next call overwrites."""
+    def rest_of(self, state: Articulation) -> RestBody:
+        """The body at rest; shaped anew only where the shape is not that of the last call."""
         if self._rest is None or not np.array_equal(self._rest_shape, state.shape):
             self._rest, self._rest_shape = shape_body(self.model, state.shape), state.shape.copy()
-        transforms = joint_transforms(self.model, self._rest.joints, state.pose, state.T_wb)
-        return skin(self.model, self._rest.vertices, transforms, self._vertices_w)
+            np.take(self._rest.vertices, self._proxy.vertices, axis=0, out=self._proxy_rest)
+        return self._rest
+
+    def posed(self, state: Articulation) -> NDArray[np.float32]:
+        """Vertices (V, 3), frame w, of their own."""
+        rest = self.rest_of(state)
+        return skin(self.model, rest.vertices, joint_transforms(self.model, rest.joints, state.pose, state.T_wb))
 
     def pelvis_of(self, state: Articulation) -> NDArray[np.float64]:
         """The pelvis, frame w."""

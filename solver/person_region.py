@@ -6,13 +6,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.kernels.pixel_association import find_nearest_person, grow_region
+from solver.kernels.pixel_association import find_nearest_person, grow_region, mark_person
 from solver.types import DepthNoise, Intrinsics, Observation
 
 PERSON, BACKGROUND, UNKNOWN = 1, 0, 2
 FLOOR_CLEARANCE_M = 0.03
 REACH_M = 1.1
 """Nothing of a person is farther from the vertical through the pelvis."""
+NEAR_MODEL_M = 0.12
+"""Pixels nearer to the followed body than this are the person's."""
+CORE_M = 0.15
+"""Without body and mask a person is what is so near to the vertical through the pelvis, and hangs together with it."""
+UNSEEN = np.zeros((0, 0), np.float32)
 
 
 class PersonRegion:
@@ -30,12 +35,7 @@ class PersonRegion:
             (intrinsics.cx - self._first) / stride,
             (intrinsics.cy - self._first) / stride,
         )
-        grid = self.intrinsics
-        self._disparity_noise = noise.disparity_sigma_px / (intrinsics.fx * noise.baseline_m)
-        self._x, self._y = np.meshgrid(
-            ((np.arange(grid.width) - grid.cx) / grid.fx).astype(np.float32),
-            ((np.arange(grid.height) - grid.cy) / grid.fy).astype(np.float32),
-        )
+        self._disparity_noise = float(noise.disparity_sigma_px / (intrinsics.fx * noise.baseline_m))
         self.depth = np.zeros(shape, np.float32)
         """Depth on the grid [m], (h, w)."""
         self.mask: NDArray[np.float32] | None = None
@@ -44,7 +44,7 @@ class PersonRegion:
         """`PERSON`, `BACKGROUND` or `UNKNOWN`, (h, w)."""
         self.nearest = np.full(shape, -1, np.int32)
         """Index of the nearest person pixel of each pixel, (h, w), -1 where there is none."""
-        self._region = np.zeros(shape, np.uint8)
+        self._region, self._seeds, self._allowed = (np.zeros(shape, np.uint8) for _ in range(3))
         self._stack = np.empty(shape[0] * shape[1], np.int32)
 
     def sample(self, observation: Observation) -> None:
@@ -62,40 +62,30 @@ class PersonRegion:
 
     def heights(self, T_wc: NDArray) -> NDArray[np.float32]:
         """Height of each grid pixel's point above the floor [m], (h, w)."""
-        row = T_wc[2].astype(np.float32)
-        return (row[0] * self._x + row[1] * self._y + row[2]) * self.depth + row[3]
+        grid, (right, down, ahead, height) = self.intrinsics, T_wc[2]
+        x = (np.arange(grid.width) - grid.cx) / grid.fx
+        y = (np.arange(grid.height) - grid.cy) / grid.fy
+        return ((right * x + (down * y)[:, None] + ahead) * self.depth + height).astype(np.float32)
 
     def label(self, T_wc: NDArray, pelvis: NDArray, model_depth: NDArray[np.float32] | None) -> int:
         """Label the grid: the person stands around `pelvis` (3,), frame w; `model_depth` (h, w) is the followed body.
 
         Without `model_depth` the mask alone tells where to begin. Returns the number of person pixels.
         """
-        depth = self.depth
-        seen = depth > 0.0
-        T = T_wc.astype(np.float32)
-        across = (T[0, 0] * self._x + T[0, 1] * self._y + T[0, 2]) * depth + T[0, 3] - np.float32(pelvis[0])
-        away = (T[1, 0] * self._x + T[1, 1] * self._y + T[1, 2]) * depth + T[1, 3] - np.float32(pelvis[1])
-        noise = np.float32(self._disparity_noise) * depth * depth
-        grazing = np.abs(T[2, 0] * self._x + T[2, 1] * self._y + T[2, 2])
-        clear = self.heights(T_wc) > FLOOR_CLEARANCE_M + 2.0 * noise * grazing
-        allowed = seen & clear & (across * across + away * away < REACH_M**2)
-        if model_depth is not None:
-            near = (model_depth > 0.0) & (np.abs(model_depth - depth) < 0.12)
-            if self.mask is not None:
-                allowed &= near | (widened(self.mask > 0.3))
-            seeds = near
-        elif self.mask is not None:
-            allowed &= widened(self.mask > 0.3)
-            seeds = self.mask > 0.7
-        else:
-            seeds = across * across + away * away < 0.15**2
+        seen = self.depth > 0.0
+        mark_person(
+            self.depth,
+            UNSEEN if self.mask is None else self.mask,
+            UNSEEN if model_depth is None else model_depth,
+            self.intrinsics,
+            np.array(T_wc[:3], np.float64),
+            np.array(pelvis, np.float64),
+            (self._disparity_noise, FLOOR_CLEARANCE_M, REACH_M, NEAR_MODEL_M, CORE_M),
+            self._seeds,
+            self._allowed,
+        )
         count = grow_region(
-            depth,
-            seeds.view(np.uint8),
-            allowed.view(np.uint8),
-            4.0 * self._disparity_noise,
-            self._stack,
-            self._region,
+            self.depth, self._seeds, self._allowed, 4.0 * self._disparity_noise, self._stack, self._region
         )
         # Where the camera measured nothing, only the mask can say that nobody is there.
         unknown = ~seen if self.mask is None else ~seen & (self.mask > 0.15)
@@ -104,14 +94,3 @@ class PersonRegion:
         self.labels[self._region != 0] = PERSON
         find_nearest_person(self.labels, self.nearest)
         return int(count)
-
-
-def widened(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """`mask` (H, W) and the pixels next to it, diagonals too."""
-    out = mask.copy()
-    out[1:] |= mask[:-1]
-    out[:-1] |= mask[1:]
-    across = out.copy()
-    out[:, 1:] |= across[:, :-1]
-    out[:, :-1] |= across[:, 1:]
-    return out

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.alignment import Articulation, BodyAlignment, rotation_vectors
+from solver.alignment import Articulation, BodyAlignment, composed_rotations, rotation_vectors, solved
 from solver.body import BodyModel, rotation_matrices
 from solver.body_fit import BodyFit, TrackerSettings, TrackerStatus
 from solver.errors import NotAPersonError, TrackingLostError
@@ -158,7 +158,7 @@ class BodyTracker:
         visible = landmarks.visibility[order].astype(np.float64)
         hips = 0.5 * (sides["thigh_l"] + sides["thigh_r"])
         for _ in range(self.settings.start_iterations):
-            alignment.linearise(state)
+            alignment.linearise(state, self._fit.rest_of(state))
             place = 0.5 * (
                 alignment.joints[self.model.joint("thigh_l")] + alignment.joints[self.model.joint("thigh_r")]
             )
@@ -187,7 +187,7 @@ class BodyTracker:
                 raster.depth if i >= 3 else None if self._fit.region.mask is not None else raster.depth,
             )
             alignment = self._whole
-            alignment.linearise(state)
+            alignment.linearise(state, self._fit.rest_of(state))
             self._fit.add_pixels(alignment, raster, gate)
             self._fit.add_landmarks(alignment, pixels, visible)
             self._fit.add_priors(alignment, upright=False)
@@ -223,7 +223,7 @@ class BodyTracker:
                 self._fit.weigh_evidence(raster)
                 self._fit.region.label(self._fit.T_wc, self._fit.pelvis_of(state), raster.depth)
             alignment = self._pose
-            alignment.linearise(state)
+            alignment.linearise(state, self._fit.rest_of(state))
             self._fit.add_pixels(alignment, raster, gate=0.16 if i == 0 else 0.10)
             if observation.landmarks is not None:
                 if seen is None:
@@ -271,8 +271,7 @@ class BodyTracker:
         time, joint_time = (elapsed * share for share in self.settings.damping)
         pose = state.pose.copy()
         active = self._pose.active_joints
-        turns = rotation_matrices(motion.joints[active] * joint_time)
-        pose[active] = rotation_vectors(turns @ rotation_matrices(pose[active]))
+        pose[active] = composed_rotations(motion.joints[active] * joint_time, pose[active])
         pelvis = self._fit.pelvis_of(state)
         turn = rotation_matrices((motion.turn * time)[None])[0]
         T_wb = state.T_wb.copy()
@@ -288,8 +287,7 @@ class BodyTracker:
         turn = rotation_vectors((state.T_wb[:3, :3] @ last.T_wb[:3, :3].T)[None])[0]
         joints = np.zeros_like(state.pose)
         active = self._pose.active_joints
-        before, now = rotation_matrices(last.pose[active]), rotation_matrices(state.pose[active])
-        joints[active] = rotation_vectors(now @ before.transpose(0, 2, 1))
+        joints[active] = composed_rotations(state.pose[active], -last.pose[active])
         rate = np.clip(elapsed / self.settings.habit_time_s * self._fit.evidence, 0.0, 1.0)[:, None]
         self._habit += rate * (state.pose - self._habit)
         self._motion = _Motion(
@@ -309,20 +307,20 @@ class BodyTracker:
         """Information filter: what this frame says of the shape, with the pose marginalised out (Schur complement)."""
         alignment = self._whole
         raster = self._fit.draw(state)
-        alignment.linearise(state)
+        alignment.linearise(state, self._fit.rest_of(state))
         self._fit.add_pixels(alignment, raster, gate=0.08)
         self._fit.add_priors(alignment, upright=False)
         hessian, gradient = alignment.normal_equations()
         hessian[np.diag_indices_from(hessian)] += 1e-6 * np.diagonal(hessian) + 1e-6
         split = alignment.shape_column
         pose_part, cross = hessian[:split, :split], hessian[:split, split:]
-        gain = np.linalg.solve(pose_part, np.column_stack([cross, gradient[:split]]))
+        gain = solved(pose_part.copy(), np.column_stack([cross, gradient[:split]]))
         information = hessian[split:, split:] - cross.T @ gain[:, :-1]
         pull = -(gradient[split:] - cross.T @ gain[:, -1])
         count = alignment.shape_count
         self._shape_information = memory * self._shape_information + share * information
         self._shape_vector = memory * self._shape_vector + share * (information @ state.shape[:count] + pull)
-        shape = np.linalg.solve(self._shape_information + np.eye(count), self._shape_vector)
+        shape = solved(self._shape_information + np.eye(count), self._shape_vector[:, None])[:, 0]
         change = shape - state.shape[:count]
         moved = alignment.moved(np.concatenate([-gain[:, -1] - gain[:, :-1] @ change, change]))
         self._state = moved
@@ -334,7 +332,7 @@ class BodyTracker:
             read_only(state.shape.copy()),
             read_only(state.pose.copy()),
             read_only(state.T_wb.copy()),
-            read_only(self._fit.posed(state).copy()),
+            read_only(self._fit.posed(state)),
             confidence,
         )
 

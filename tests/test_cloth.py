@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numba
 import numpy as np
@@ -15,21 +16,26 @@ from solver.cloth.fabric import Fabric
 from solver.cloth.sewing import SewnMesh, sew
 from solver.cloth.simulation import ClothSimulation, SolverSettings
 from solver.errors import UsageError
+from solver.kernels.advance_cloth import BodyMotion
 from solver.kernels.contact import (
+    FAR,
     BodySurface,
     ContactSettings,
     blend_body,
+    lay_planes,
     phong_bulge,
-    resolve_contacts,
     surface_point,
+    touch_planes,
     walk_to_triangle,
 )
 from solver.kernels.xpbd import (
+    ROW,
+    RUN_MAX,
+    correct_strain,
     predict_positions,
     pull_tethers,
     solve_bending,
     solve_constraints,
-    solve_strain,
     update_velocities,
 )
 from solver.pattern.panel import Panel, Pattern, line
@@ -94,9 +100,11 @@ def run(simulation: ClothSimulation, seconds: float) -> None:
         simulation.step()
 
 
-def test_strain_agrees_with_its_twin():
+def test_strain_of_a_run_agrees_with_its_twin():
     rng = np.random.default_rng(0)
-    for _ in range(20):
+    count = 21  # vectors and a rest
+    strain, before, expected = np.zeros((10, count)), np.zeros((12, ROW), np.float32), []
+    for n in range(count):
         flat = np.array([[0.0, 0.0], [0.012, 0.001], [0.004, 0.011]]) + rng.normal(0, 0.001, (3, 2))
         inverse = np.linalg.inv(np.stack([flat[1] - flat[0], flat[2] - flat[0]], axis=1))
         a, b = inverse[:, 0], inverse[:, 1]
@@ -106,11 +114,13 @@ def test_strain_agrees_with_its_twin():
         compliance = rng.uniform(0.0, 1e9, 3)
         full_a, full_b = np.array([-a.sum(), *a]), np.array([-b.sum(), *b])
         s4, s5, s6 = ((w * p * q).sum() for p, q in ((full_a, full_a), (full_b, full_b), (full_a, full_b)))
-        numbers = [*coefficients, s4, s5, s6, 1 / (s4 + compliance[0]), 1 / (s5 + compliance[1]), compliance[2]]
-        expected = naive.strain_steps(x, w, coefficients, compliance, 0.3)
-        positions = np.column_stack([x, w]).astype(np.float32)
-        solve_strain(positions, np.arange(3, dtype=np.int32), np.array(numbers, np.float32), np.float32(0.3))
-        np.testing.assert_allclose(positions[:, :3], expected, atol=2e-7)
+        strain[:, n] = [*coefficients, s4, s5, s6, 1 / (s4 + compliance[0]), 1 / (s5 + compliance[1]), compliance[2]]
+        expected.append(naive.strain_steps(x, w, coefficients, compliance, 0.3))
+        before[:, n] = np.column_stack([x, w]).ravel()
+    after = np.zeros(12 * ROW, np.float32)
+    correct_strain(count, strain.astype(np.float32).ravel(), np.float32(0.3), before.ravel(), after)
+    found = after.reshape(3, 4, ROW)[:, :3, :count].transpose(2, 0, 1)
+    np.testing.assert_allclose(found, expected, atol=2e-7)
 
 
 def test_bending_agrees_with_its_twin():
@@ -141,6 +151,13 @@ def test_bend_energy_of_a_cylinder_is_that_of_a_plate():
         assert np.abs(flat).max() < 1e-5
 
 
+def strain_numbers(constraints, t):
+    """The ten numbers of triangle t."""
+    run = np.searchsorted(constraints.runs, t, side="right") - 1
+    first, last = constraints.runs[run : run + 2]
+    return constraints.strain[10 * first : 10 * last].reshape(10, -1)[:, t - first].astype(float)
+
+
 def test_a_sweep_is_its_constraints_one_after_the_other():
     mesh = sheet(0.06, 0.05, 0.012)
     rest = rest_shape(mesh.uv, mesh.faces, mesh.triangles)
@@ -149,9 +166,9 @@ def test_a_sweep_is_its_constraints_one_after_the_other():
     c = build_constraints(mesh, rest, STIFF, w, x[mesh.triangles].mean(axis=1), 1e-3, 1)
     positions = np.column_stack([x, w]).astype(np.float32)
     solve_constraints(c, np.float32(0.5), True, positions)
-    for block in range(len(c.block_triangles) - 1):
-        for t in range(c.block_triangles[block], c.block_triangles[block + 1]):
-            s, corners = c.strain[t].astype(float), c.triangles[t]
+    for block in range(len(c.block_runs) - 1):
+        for t in range(c.runs[c.block_runs[block]], c.runs[c.block_runs[block + 1]]):
+            s, corners = strain_numbers(c, t), c.triangles[t]
             compliances = (1 / s[7] - s[4], 1 / s[8] - s[5], s[9])
             x[corners] = naive.strain_steps(x[corners], w[corners], s[:4], compliances, 0.5)
         for h in range(c.block_hinges[block], c.block_hinges[block + 1]):
@@ -171,7 +188,7 @@ def test_a_frame_is_its_substeps():
     dt, substeps = np.float32(settings.substep_s), round(1 / 60 / settings.substep_s)
     for i in range(substeps):
         predict_positions(np.array([0, 0, -9.81], np.float32) * dt, dt, velocities, previous, positions)
-        bending = (i + 1) % settings.contact_interval == 0
+        bending = (i + 1) % settings.bending_interval == 0
         solve_constraints(c, np.float32(settings.compression), bending, positions)
         damping = np.float32(np.exp(-2.0 * settings.substep_s))
         update_velocities(np.float32(1 / settings.substep_s), damping, np.float32(12), previous, positions, velocities)
@@ -179,19 +196,23 @@ def test_a_frame_is_its_substeps():
     np.testing.assert_allclose(simulation.positions, positions[:, :3], atol=2e-6)
 
 
-def test_blocks_of_one_colour_share_no_particle():
-    mesh = sheet(0.4, 0.4, 0.014)
+def test_blocks_of_one_colour_and_triangles_of_one_run_share_no_particle():
+    mesh = sheet(0.4, 0.4, 0.008)
     simulation = ClothSimulation(mesh, STIFF, upright(mesh))
     c = simulation._constraints
-    assert len(c.block_triangles) > 8
+    assert len(c.block_runs) > 8
     assert sorted(map(tuple, np.sort(c.triangles, axis=1))) == sorted(map(tuple, np.sort(mesh.triangles, axis=1)))
-    for first, last in zip(c.colors, c.colors[1:], strict=False):
+    block_triangles = c.runs[c.block_runs]
+    for first, last in pairwise(c.colors):
         seen: set[int] = set()
         for b in range(first, last):
-            own = set(c.triangles[c.block_triangles[b] : c.block_triangles[b + 1]].ravel().tolist())
+            own = set(c.triangles[block_triangles[b] : block_triangles[b + 1]].ravel().tolist())
             own |= set(c.hinges[c.block_hinges[b] : c.block_hinges[b + 1]].ravel().tolist())
             assert not own & seen
             seen |= own
+    for first, last in pairwise(c.runs):
+        assert 0 < last - first <= RUN_MAX
+        assert len(np.unique(c.triangles[first:last])) == 3 * (last - first)
 
 
 def test_same_drape_whatever_the_number_of_threads():
@@ -349,13 +370,10 @@ def test_contact_pushes_out_and_holds_by_coulombs_law():
     vertices, faces = plane(0.0)
     body = ContactBody(faces, np.zeros(len(faces), int), vertices)
     shift = np.array([0.001, 0.0, 0.0], np.float32)
-    blend_body(
-        vertices, vertices + shift, body.motion.end_normals, body.motion.end_normals, np.float32(1.0),
-        body.surface.vertices, body.surface.previous, body.surface.normals,
-    )  # fmt: skip
-    np.testing.assert_allclose(
-        body.surface.vertices - body.surface.previous, np.tile(shift, (len(vertices), 1)), atol=1e-6
-    )
+    normals = body.motion.end_normals
+    blend_body(BodyMotion(vertices, vertices + shift, normals, normals), np.float32(1.0), np.float32(1.0), body.surface)
+    np.testing.assert_allclose(body.surface.vertices, vertices + shift, atol=1e-6)
+    np.testing.assert_allclose(body.surface.steps, np.tile(shift, (len(vertices), 1)), atol=1e-6)
     rng = np.random.default_rng(6)
     count, thickness, friction = 40, 0.003, 0.4
     x = rng.uniform(-1.0, 1.0, (count, 3)) * [1.0, 1.0, 0.004]
@@ -363,10 +381,12 @@ def test_contact_pushes_out_and_holds_by_coulombs_law():
     positions = np.column_stack([x, np.ones(count)]).astype(np.float32)
     touched, previous = before.astype(np.float32), before.astype(np.float32)
     tracks = np.stack([np.full(count, -1), body.nearest_triangles(x, 0)], axis=1).astype(np.int32)
-    resolve_contacts(
-        body.surface, np.full((count, 2), thickness, np.float32), ContactSettings(friction, 1.0, 1), np.float32(0.005),
-        tracks, np.zeros((count, 2), np.int32), touched, previous, positions,
+    planes = np.zeros((count, 2, 7), np.float32)
+    lay_planes(
+        body.surface, np.full((count, 2), thickness, np.float32), np.float32(0.005), tracks,
+        np.zeros((count, 2), np.int32), positions, planes,
     )  # fmt: skip
+    touch_planes(planes, np.float32(0.0), ContactSettings(friction, 1.0, 1, 1), touched, previous, positions)
     for i in range(count):
         depth = thickness - x[i, 2]
         expected = x[i].copy()
@@ -375,6 +395,39 @@ def test_contact_pushes_out_and_holds_by_coulombs_law():
             expected = x[i] + [0.0, 0.0, depth] - naive_contact.coulomb(slip, friction, depth)
         np.testing.assert_allclose(positions[i, :3], expected, atol=1e-6)
     np.testing.assert_allclose(touched, positions[:, :3])
+
+
+def test_planes_go_with_the_body():
+    """A plane that was laid three substeps ago is where the surface is now; who is far from the body has none."""
+    vertices, faces = sphere(0.2, 24, 36)
+    body = ContactBody(faces, np.zeros(len(faces), int), vertices)
+    step = np.array([0.001, -0.002, 0.0015], np.float32)
+    normals = body.motion.end_normals
+    blend_body(
+        BodyMotion(vertices, vertices + 4 * step, normals, normals), np.float32(0.25), np.float32(0.25), body.surface
+    )
+    rng = np.random.default_rng(8)
+    count, thickness = 60, 0.003
+    out = rng.normal(size=(count, 3))
+    out /= np.linalg.norm(out, axis=1, keepdims=True)
+    x = step + out * rng.choice([0.201, 0.3], (count, 1))
+    positions = np.column_stack([x, np.ones(count)]).astype(np.float32)
+    tracks = np.stack([np.full(count, -1), body.nearest_triangles(x, 0)], axis=1).astype(np.int32)
+    planes = np.zeros((count, 2, 7), np.float32)
+    for _ in range(3):  # walks of a few steps each
+        waits = np.zeros((count, 2), np.int32)
+        held_off = np.full((count, 2), thickness, np.float32)
+        lay_planes(body.surface, held_off, np.float32(0.005), tracks, waits, positions, planes)
+    assert (planes[:, 0, 3] == FAR).all()
+    far = np.linalg.norm(x - step, axis=1) > 0.25
+    np.testing.assert_array_equal(planes[:, 1, 3] == FAR, far)
+    np.testing.assert_allclose(planes[~far, 1, 4:], np.tile(step, ((~far).sum(), 1)), atol=1e-6)
+    positions[:, :3] = 4 * step + out * 0.199
+    touched, previous = positions[:, :3].copy(), positions[:, :3].copy()
+    touch_planes(planes, np.float32(3.0), ContactSettings(0.0, 1.0, 2, 4), touched, previous, positions)
+    off = np.linalg.norm(positions[:, :3] - 4 * step, axis=1)
+    np.testing.assert_allclose(off[~far], 0.203, atol=0.0015)
+    np.testing.assert_allclose(off[far], 0.199, atol=1e-6)
 
 
 @pytest.mark.parametrize("tilt_deg", [15.0, 30.0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from scipy.ndimage import distance_transform_edt
 
 from solver.kernels.pixel_association import (
@@ -10,11 +11,14 @@ from solver.kernels.pixel_association import (
     STICKS_OUT,
     UNCOVERED,
     PixelMatching,
+    PixelRows,
     Pulls,
     Rendered,
     associate_pixels,
     find_nearest_person,
     grow_region,
+    mark_person,
+    weigh_pulls,
 )
 from solver.rasterizer import Rasterizer
 from solver.types import Intrinsics
@@ -128,6 +132,58 @@ def test_nearest_person_pixel():
     v, u = np.indices(person.shape)
     found = np.hypot(nearest // 50 - v, nearest % 50 - u)
     np.testing.assert_allclose(naive.nearest_person_distance(person), distance_transform_edt(person != 1))
-    assert np.abs(found - distance_transform_edt(person != 1)).max() < 0.5
+    np.testing.assert_allclose(found, distance_transform_edt(person != 1))
     find_nearest_person(np.zeros_like(person), nearest)
     assert (nearest == -1).all()
+
+
+@pytest.mark.parametrize("row_target", [5000, 40])
+def test_rows_are_those_of_the_naive_twin(row_target):
+    rng = np.random.default_rng(4)
+    rendered, depth, person = scene(0.1, 2.02)
+    depth += rng.normal(0.0, 0.02, depth.shape).astype(np.float32) * (person == 1)
+    pulls, _, _ = pulls_of(rendered, depth, person)
+    assert set(pulls.kinds) == {MATCHED, STICKS_OUT, UNCOVERED}
+    barycentric = rng.dirichlet(np.ones(3), depth.shape)[..., 1:].astype(np.float32)
+    corners = rng.integers(1000, size=rendered.faces.shape).astype(np.int32)
+    R_wc = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    rows = PixelRows(*(np.zeros((1200, *shape), kind) for shape, kind in ROW_ARRAYS))
+    count, matches, square, misfit = weigh_pulls(
+        pulls, len(pulls.kinds), rendered.triangle, barycentric, corners, R_wc, 0.1, 0.3, row_target, rows
+    )
+    expected = naive.weigh_pulls(pulls, rendered.triangle, barycentric, corners, R_wc, 0.1, 0.3, row_target)
+    assert count == len(expected)
+    for found, wanted in zip(rows, zip(*expected, strict=True), strict=True):
+        np.testing.assert_allclose(found[:count], np.array(wanted), rtol=1e-9, atol=1e-12)
+    of = pulls.kinds == MATCHED
+    assert matches == of.sum()
+    np.testing.assert_allclose(square, np.square(pulls.offsets[of]).sum())
+    np.testing.assert_allclose(misfit, np.square(pulls.offsets[of] / pulls.sigmas[of]).sum())
+
+
+ROW_ARRAYS = (((3,), np.int32), ((3,), float), ((3,), float), ((), float), ((), float))
+
+
+@pytest.mark.parametrize("has_mask", [False, True])
+@pytest.mark.parametrize("has_model", [False, True])
+def test_person_is_marked_as_its_twin_does(has_mask, has_model):
+    rng = np.random.default_rng(5)
+    rendered, depth, person = scene(0.05, 2.03)
+    depth[rng.uniform(size=depth.shape) < 0.1] = 0.0
+    mask = np.clip(0.8 * person + rng.normal(0.0, 0.15, depth.shape), 0.0, 1.0).astype(np.float32)
+    T_wc = np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 0.2, 0.98, 0.0], [0.0, -0.98, 0.2, 0.0]])
+    limits = (0.001, 0.3, 1.1, 0.12, 0.15)
+    seeds, allowed = np.empty(depth.shape, np.uint8), np.empty(depth.shape, np.uint8)
+    nothing = np.zeros((0, 0), np.float32)
+    pelvis = np.array([0.02, 1.85, 0.0])
+    mark_person(
+        depth, mask if has_mask else nothing, rendered.depth if has_model else nothing, CAMERA, T_wc, pelvis, limits,
+        seeds, allowed,
+    )  # fmt: skip
+    expected = naive.mark_person(
+        depth.astype(float), mask if has_mask else None, rendered.depth if has_model else None, CAMERA, T_wc, pelvis,
+        limits,
+    )  # fmt: skip
+    for found, wanted in zip((seeds, allowed), expected, strict=True):
+        assert 5 < wanted.sum() < 0.95 * wanted.size
+        np.testing.assert_array_equal(found.astype(bool), wanted)

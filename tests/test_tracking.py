@@ -7,12 +7,16 @@ from dataclasses import replace
 import numba
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from solver.alignment import Articulation
+from solver.body_proxy import coarser_body
+from solver.cloth.body_surface import point_triangle_distance
 from solver.errors import NotAPersonError, TrackingLostError
 from solver.ground import assume_upright, estimate_ground
 from solver.joint_ranges import joint_ranges
 from solver.landmark_points import landmark_points, sort_sides
+from solver.normals import NormalField
 from solver.thread_limit import thread_limit
 from solver.tracking import BodyTracker
 from solver.types import Landmarks, Observation
@@ -177,6 +181,24 @@ def test_joint_ranges_are_mirror_images():
         np.testing.assert_allclose(
             ranges.lower[left] * (1, -1, -1), np.array([ranges.lower[right][0], *ranges.upper[right][1:]])
         )
+
+
+def test_the_coarser_body_is_the_body():
+    """Its triangles lie on the surface and look outwards; shape and pose are the model's own."""
+    proxy = coarser_body(MODEL)
+    assert len(proxy.faces) < 0.7 * len(MODEL.faces)
+    assert (proxy.vertices[proxy.faces] == proxy.model_faces).all()
+    corners = MODEL.template[proxy.model_faces].astype(np.float64)
+    near = cKDTree(corners.mean(1)).query(MODEL.template, k=24)[1]
+    off = point_triangle_distance(MODEL.template.astype(np.float64)[:, None], corners[near]).min(1)
+    assert off.mean() < 0.0003
+    assert np.percentile(off, 99) < 0.0025
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    outwards = NormalField(MODEL.faces, MODEL.vertex_count)(MODEL.template)[proxy.model_faces].mean(1)
+    area = np.linalg.norm(normals, axis=1)
+    assert (
+        area[np.einsum("fi,fi->f", normals, outwards) < 0.0].sum() < 0.005 * area.sum()
+    )  # folds of ears, lips, fingers
 
 
 def test_thread_limit_is_put_back():

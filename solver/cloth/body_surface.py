@@ -56,7 +56,7 @@ class ContactBody:
         self.move(vertices)
         self.hold()
         self.surface.vertices[:] = self.motion.end
-        self.surface.previous[:] = self.motion.end
+        self.surface.steps[:] = 0.0
         self.surface.normals[:] = self.motion.end_normals
 
     def move(self, vertices: NDArray[np.float32]) -> None:

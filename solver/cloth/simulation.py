@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,11 @@ class SolverSettings:
 
     substep_s: float = 1.0 / 960.0
     contact_interval: int = 2
-    """Substeps from one solve of bending and contact to the next."""
+    """Substeps from one look at contacts to the next."""
+    search_interval: int = 4
+    """Looks at contacts from one search for the body's triangle below a particle to the next."""
+    bending_interval: int = 4
+    """Substeps from one solve of bending to the next."""
     gravity: float = GRAVITY
     """[m/s^2]."""
     damping: float | None = None
@@ -75,7 +80,7 @@ class ClothSimulation:
             inverse,
             start[mesh.triangles].mean(axis=1),
             self.settings.substep_s,
-            self.settings.contact_interval,
+            self.settings.bending_interval,
         )
         anchors = np.asarray(anchors, int)
         if len(anchors):
@@ -89,6 +94,7 @@ class ClothSimulation:
             np.zeros((count, 3), np.float32),
             np.full((count, 2), -1, np.int32),
             np.zeros((count, 2), np.int32),
+            np.zeros((count, 2, 7), np.float32),
         )
         self.state.positions[:, 3] = inverse
         on_arms = np.zeros(count, bool) if on_arms is None else np.asarray(on_arms, bool)
@@ -128,7 +134,7 @@ class ClothSimulation:
             surface, motion = self.body.surface, self.body.motion
         else:
             surface, motion = _NO_SURFACE, _NO_MOTION
-        interval = settings.contact_interval
+        interval = math.lcm(settings.contact_interval, settings.bending_interval)
         substeps = interval * max(1, round(dt / (settings.substep_s * interval)))
         substep = dt / substeps
         damping = self.fabric.damping if settings.damping is None else settings.damping
@@ -139,12 +145,18 @@ class ClothSimulation:
                 self._tethers,
                 surface,
                 motion,
-                ContactSettings(float(friction), float(settings.contact_gain_m), interval),
+                ContactSettings(
+                    float(friction),
+                    float(settings.contact_gain_m),
+                    settings.contact_interval,
+                    settings.search_interval,
+                ),
                 StepSettings(
                     substeps,
                     float(substep),
                     float(np.exp(-damping * substep)),
                     float(settings.compression),
+                    settings.bending_interval,
                     float(settings.speed_limit),
                 ),
                 np.array([0.0, 0.0, -settings.gravity], np.float32),

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from solver.kernels.contact import blend_body, resolve_contacts
+from solver.kernels.contact import blend_body, lay_planes, touch_planes
 from solver.kernels.xpbd import (
     predict_positions,
     pull_tethers,
@@ -34,7 +34,9 @@ class ClothState(NamedTuple):
     tracks: NDArray[np.int32]
     """Body triangle below each particle in the other group and in its own, or -1, shape (P, 2)."""
     waits: NDArray[np.int32]
-    """Looks at contacts to leave out, shape (P, 2)."""
+    """Searches for contacts to leave out, shape (P, 2)."""
+    planes: NDArray[np.float32]
+    """Planes that hold each particle off the other group and its own, see `lay_plane`, shape (P, 2, 7)."""
 
 
 class BodyMotion(NamedTuple):
@@ -56,6 +58,8 @@ class StepSettings(NamedTuple):
     """Share of the velocity that is left after a substep."""
     compression: float
     """Share of the correction that a shortened thread gets."""
+    bending_interval: int
+    """Substeps from one solve of bending to the next."""
     speed_limit: float
     """[m/s]."""
 
@@ -64,7 +68,9 @@ class StepSettings(NamedTuple):
 def advance_cloth(constraints, tethers, body, motion, contact, settings, gravity, thickness, state):
     """Advance `state` by one frame.
 
-    Stretch, which converges slowly, is solved every substep; bending and contact every `contact.interval` substeps.
+    Stretch, which converges slowly, is solved every substep; bending and contact every few. Contact planes are laid at
+    the first look of the frame, since the body may move another way than before, and every `contact.search_interval`
+    looks after it.
 
     constraints: ClothConstraints; tethers: (anchors (P,), lengths (P,)); body: BodySurface; motion: BodyMotion;
     contact: ContactSettings; settings: StepSettings; gravity (3,) [m/s^2] float32; thickness (P, 2) [m].
@@ -72,36 +78,20 @@ def advance_cloth(constraints, tethers, body, motion, contact, settings, gravity
     dt = np.float32(settings.dt)
     inverse_dt = np.float32(1.0 / settings.dt)
     gravity_dt = gravity * dt
-    reach = np.float32(APPROACH_SPEED * settings.dt * contact.interval)
+    reach = np.float32(APPROACH_SPEED * settings.dt * contact.interval * contact.search_interval)
+    laid_at = 0
     for s in range(settings.substeps):
-        looks = (s + 1) % contact.interval == 0
+        bends = (s + 1) % settings.bending_interval == 0
         predict_positions(gravity_dt, dt, state.velocities, state.previous, state.positions)
-        solve_constraints(constraints, np.float32(settings.compression), looks, state.positions)
+        solve_constraints(constraints, np.float32(settings.compression), bends, state.positions)
         if tethers[0].shape[0] > 0:
             pull_tethers(tethers[0], tethers[1], state.positions)
-        if looks and body.vertices.shape[0] > 0:
-            fraction = np.float32((s + 1.0) / settings.substeps)
-            blend_body(
-                motion.start,
-                motion.end,
-                motion.start_normals,
-                motion.end_normals,
-                fraction,
-                body.vertices,
-                body.previous,
-                body.normals,
-            )
-            resolve_contacts(
-                body,
-                thickness,
-                contact,
-                reach,
-                state.tracks,
-                state.waits,
-                state.touched,
-                state.previous,
-                state.positions,
-            )
+        if (s + 1) % contact.interval == 0 and body.vertices.shape[0] > 0:
+            if (s + 1) // contact.interval % contact.search_interval == 1 % contact.search_interval:
+                laid_at = s
+                blend_body(motion, np.float32((s + 1.0) / settings.substeps), np.float32(1.0 / settings.substeps), body)
+                lay_planes(body, thickness, reach, state.tracks, state.waits, state.positions, state.planes)
+            touch_planes(state.planes, np.float32(s - laid_at), contact, state.touched, state.previous, state.positions)
         update_velocities(
             inverse_dt,
             np.float32(settings.damping),

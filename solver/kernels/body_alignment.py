@@ -1,4 +1,11 @@
-"""Normal equations of the articulated body: analytic Jacobians through linear blend skinning."""
+"""Normal equations of the articulated body: analytic Jacobians through linear blend skinning.
+
+A rotation about a joint moves everything below it as one rigid body, so a row of the Jacobian is a linear function of
+the wrenches (moment about the origin, force) with which the row's direction pulls at the few joints that carry its
+point: row = sum_o B_o [m_o; f_o], with m_o = (sum w_k T_k rest) x d and f_o = (sum w_k) d over the influences owned by
+joint o (spatial algebra, Featherstone 2008, chapter 2). Rows are summed as products of wrenches, 6 numbers a joint
+instead of 3 for every joint up the chain, and B, the same for all rows, is applied once to the sum.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +38,8 @@ class LinearisedBody(NamedTuple):
     """Joint positions in the world [m], (J, 3)."""
     chains: NDArray[np.int32]
     """Active joints that move each joint, itself among them, (J, D); -1 after the last."""
+    owners: NDArray[np.int32]
+    """Which wrench each joint's influence belongs to, (J,): 0 for the root, 1 + n for the n-th active joint."""
     columns: NDArray[np.int32]
     """First parameter of each joint's rotation, -1 where it is not active, (J,)."""
     basis: NDArray[np.float32]
@@ -87,6 +96,7 @@ def _write_row(body, corners, barycentric, direction, row, touched, lever):
     x = 0.0
     y = 0.0
     z = 0.0
+    total = 0.0
     for c in range(3):
         b = barycentric[c]
         if b == 0.0:
@@ -108,6 +118,7 @@ def _write_row(body, corners, barycentric, direction, row, touched, lever):
             x += px
             y += py
             z += pz
+            total += w
             for i in range(body.chains.shape[1]):
                 a = body.chains[j, i]
                 if a < 0:
@@ -137,15 +148,15 @@ def _write_row(body, corners, barycentric, direction, row, touched, lever):
             s = body.basis[v]
             for m in range(body.basis.shape[2]):
                 row[shape_column + m] += u0 * s[0, m] + u1 * s[1, m] + u2 * s[2, m]
-    x -= body.centres[0, 0]
-    y -= body.centres[0, 1]
-    z -= body.centres[0, 2]
+    x -= total * body.centres[0, 0]
+    y -= total * body.centres[0, 1]
+    z -= total * body.centres[0, 2]
     row[0] = y * d2 - z * d1
     row[1] = z * d0 - x * d2
     row[2] = x * d1 - y * d0
-    row[3] = d0
-    row[4] = d1
-    row[5] = d2
+    row[3] = total * d0
+    row[4] = total * d1
+    row[5] = total * d2
     for s in range(joints_in_use):
         a = touched[s]
         column = body.columns[a]
@@ -155,56 +166,119 @@ def _write_row(body, corners, barycentric, direction, row, touched, lever):
     return joints_in_use
 
 
+@njit(nogil=True, cache=True)
+def _write_wrenches(body, corners, barycentric, direction, owners, wrenches):
+    """The wrenches of one row, (n, 6) into `wrenches`, of n different `owners`. Returns n."""
+    d0, d1, d2 = direction[0], direction[1], direction[2]
+    in_use = 0
+    for c in range(3):
+        b = barycentric[c]
+        if b == 0.0:
+            continue
+        v = corners[c]
+        r0, r1, r2 = body.rest[v, 0], body.rest[v, 1], body.rest[v, 2]
+        for k in range(4):
+            w = b * body.skin_weights[v, k]
+            if w == 0.0:
+                continue
+            j = body.skin_joints[v, k]
+            t = body.transforms
+            x = w * (t[j, 0, 0] * r0 + t[j, 0, 1] * r1 + t[j, 0, 2] * r2 + t[j, 0, 3])
+            y = w * (t[j, 1, 0] * r0 + t[j, 1, 1] * r1 + t[j, 1, 2] * r2 + t[j, 1, 3])
+            z = w * (t[j, 2, 0] * r0 + t[j, 2, 1] * r1 + t[j, 2, 2] * r2 + t[j, 2, 3])
+            owner = body.owners[j]
+            s = 0
+            while s < in_use and owners[s] != owner:
+                s += 1
+            if s == in_use:
+                owners[s] = owner
+                wrenches[s, :] = 0.0
+                in_use += 1
+            wrenches[s, 0] += y * d2 - z * d1
+            wrenches[s, 1] += z * d0 - x * d2
+            wrenches[s, 2] += x * d1 - y * d0
+            wrenches[s, 3] += w * d0
+            wrenches[s, 4] += w * d1
+            wrenches[s, 5] += w * d2
+    return in_use
+
+
+@njit(nogil=True, cache=True)
+def _write_shape_row(body, corners, barycentric, direction, row):
+    """d(direction . v) / d(shape), (K,) into `row`."""
+    d0, d1, d2 = direction[0], direction[1], direction[2]
+    count = row.shape[0]
+    row[:] = 0.0
+    for c in range(3):
+        b = barycentric[c]
+        if b == 0.0:
+            continue
+        v = corners[c]
+        u0 = u1 = u2 = 0.0
+        for k in range(4):
+            w = b * body.skin_weights[v, k]
+            if w == 0.0:
+                continue
+            j = body.skin_joints[v, k]
+            t = body.transforms
+            u0 += w * (t[j, 0, 0] * d0 + t[j, 1, 0] * d1 + t[j, 2, 0] * d2)
+            u1 += w * (t[j, 0, 1] * d0 + t[j, 1, 1] * d1 + t[j, 2, 1] * d2)
+            u2 += w * (t[j, 0, 2] * d0 + t[j, 1, 2] * d1 + t[j, 2, 2] * d2)
+            s = body.joint_shifts[j]
+            e0, e1, e2 = w * d0, w * d1, w * d2
+            for m in range(count):
+                row[m] += e0 * s[0, m] + e1 * s[1, m] + e2 * s[2, m]
+        g = body.basis[v]
+        for m in range(count):
+            row[m] += u0 * g[0, m] + u1 * g[1, m] + u2 * g[2, m]
+
+
 @njit(nogil=True, cache=True, parallel=True)
-def accumulate_rows(body, corners, barycentric, directions, residuals, weights, hessians, gradients):
-    """Add sum_n w_n J_n^T J_n and sum_n w_n J_n^T r_n, where J_n = d(direction_n . v_n) / d(parameters).
+def accumulate_rows(body, corners, barycentric, directions, residuals, weights, products, pulls):
+    """Add sum_n w_n s_n s_n^T and sum_n w_n s_n r_n, where s_n are the wrenches and the shape part of row n.
 
     corners (N, 3) int32 point indices; barycentric, directions (N, 3), residuals, weights (N,) float64.
-    hessians (S, M, M), gradients (S, M) float64: one slab for each share of the rows, so that threads never meet and
-    the sum does not depend on their number. Only lower triangles are written. Rotations are in world axes.
+    products (S, 6 O + K, 6 O + K), pulls (S, 6 O + K) float64, O owners: one slab for each share of the rows, so that
+    threads never meet and the sum does not depend on their number. Of products only the blocks where the row's owner
+    is not less than the column's are written, and of the shape only the lower triangle.
     """
-    share_count = hessians.shape[0]
+    share_count = products.shape[0]
     row_count = corners.shape[0]
-    parameter_count = gradients.shape[1]
     shape_count = body.basis.shape[2]
-    shape_column = parameter_count - shape_count
+    shape_row = pulls.shape[1] - shape_count
     for share in prange(share_count):
-        hessian = hessians[share]
-        gradient = gradients[share]
-        row = np.empty(parameter_count)
-        used = np.empty(shape_column, np.int32)
-        touched = np.empty(body.centres.shape[0], np.int32)
-        lever = np.empty((body.centres.shape[0], 3))
+        product = products[share]
+        pull = pulls[share]
+        owners = np.empty(12, np.int32)
+        wrenches = np.empty((12, 6))
+        shape = np.empty(shape_count)
         for n in range(share * row_count // share_count, (share + 1) * row_count // share_count):
             weight = weights[n]
             if weight <= 0.0:
                 continue
-            joints_in_use = _write_row(body, corners[n], barycentric[n], directions[n], row, touched, lever)
-            used_count = ROOT_COUNT
-            for i in range(ROOT_COUNT):
-                used[i] = i
-            for s in range(joints_in_use):
-                for i in range(3):
-                    used[used_count] = body.columns[touched[s]] + i
-                    used_count += 1
-            for i in range(used_count):
-                p = used[i]
-                value = weight * row[p]
-                gradient[p] += value * residuals[n]
-                for k in range(i + 1):
-                    q = used[k]
-                    # Joints come in any order: the lower triangle is where the row's index is the larger one.
-                    if q <= p:
-                        hessian[p, q] += value * row[q]
-                    else:
-                        hessian[q, p] += value * row[q]
-            for p in range(shape_column, parameter_count):
-                value = weight * row[p]
-                gradient[p] += value * residuals[n]
-                for i in range(used_count):
-                    hessian[p, used[i]] += value * row[used[i]]
-                for q in range(shape_column, p + 1):
-                    hessian[p, q] += value * row[q]
+            in_use = _write_wrenches(body, corners[n], barycentric[n], directions[n], owners, wrenches)
+            for s in range(in_use):
+                first = 6 * owners[s]
+                for i in range(6):
+                    value = weight * wrenches[s, i]
+                    pull[first + i] += value * residuals[n]
+                    for t in range(in_use):
+                        if owners[t] <= owners[s]:
+                            column = 6 * owners[t]
+                            for k in range(6):
+                                product[first + i, column + k] += value * wrenches[t, k]
+            if shape_count > 0:
+                _write_shape_row(body, corners[n], barycentric[n], directions[n], shape)
+                for m in range(shape_count):
+                    value = weight * shape[m]
+                    p = shape_row + m
+                    pull[p] += value * residuals[n]
+                    for s in range(in_use):
+                        column = 6 * owners[s]
+                        for k in range(6):
+                            product[p, column + k] += value * wrenches[s, k]
+                    for q in range(m + 1):
+                        product[p, shape_row + q] += value * shape[q]
 
 
 @njit(nogil=True, cache=True)

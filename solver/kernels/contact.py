@@ -1,10 +1,13 @@
 """Contact of cloth particles with an animated, triangulated body.
 
 Every particle keeps a triangle for each group of body parts (the trunk; the arms) and walks from there to the one below
-it, substep by substep, never leaving the group: a sleeve cannot jump from the arm to the trunk, nor the trunk's cloth
+it, a few times a frame, never leaving the group: a sleeve cannot jump from the arm to the trunk, nor the trunk's cloth
 into an armpit. Where groups meet both have the triangles of the seam, so that no cloth falls between them. The surface
 between the vertices is rounded by Phong tessellation (Boubekeur & Alexa 2008), so that a coarse body does not show its
 facets through the cloth.
+
+From one search to the next the body below a particle is the tangent plane that was found, carried along by the surface:
+that is all that the looks in between, several times as many, touch.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ FAST = {"contract", "arcp", "nsz", "reassoc"}
 WALK_STEPS = 8
 PHONG = np.float32(0.5)
 """The paper's 0.75 overshoots: on a sphere a half is right."""
+FAR = np.float32(-1e6)
+"""Height of the plane of a particle that touches nothing [m]."""
 RIM_REACH = np.float32(0.008)
 """How far sideways beyond the rim of a group its triangles still hold cloth off [m]."""
 
@@ -33,8 +38,8 @@ class BodySurface(NamedTuple):
     """The triangle across the edge opposite each corner, -1 at the rim of a group, shape (G, 3)."""
     vertices: NDArray[np.float32]
     """Now [m], shape (B, 3)."""
-    previous: NDArray[np.float32]
-    """At the last look at contacts [m], shape (B, 3)."""
+    steps: NDArray[np.float32]
+    """Way in one substep [m], shape (B, 3)."""
     normals: NDArray[np.float32]
     """Outward vertex normals, any length, shape (B, 3)."""
     lifts: NDArray[np.float32]
@@ -50,6 +55,8 @@ class ContactSettings(NamedTuple):
     """Most depth [m] that a substep's push turns into velocity; the rest is undone without any."""
     interval: int
     """Substeps from one look at contacts to the next."""
+    search_interval: int
+    """Looks from one search for the triangle below a particle to the next."""
 
 
 @njit(nogil=True, cache=True, error_model="numpy", inline="always", fastmath=FAST)
@@ -138,26 +145,45 @@ def phong_bulge(q0, q1, q2, n0, n1, n2, face, b1, b2, surface):
 
 
 @njit(nogil=True, cache=True, error_model="numpy", inline="always", fastmath=FAST)
-def touch_body(i, start, thickness, settings, surface, touched, previous, positions):
-    """Move particle i out of the body and let friction hold it: (triangle below it, distance to that triangle [m])."""
-    x0, x1, x2 = positions[i, 0], positions[i, 1], positions[i, 2]
+def lay_plane(x0, x1, x2, start, thickness, reach, surface, plane):
+    """The plane that holds particle x off the body, into `plane` (7,): (triangle below it, distance to it [m]).
+
+    plane: unit normal, height of the plane along it, way of the body below in one substep. FAR is the height where
+    nothing within `reach` [m] could be touched.
+    """
     face, b1, b2, is_open = walk_to_triangle(x0, x1, x2, start, surface)
     gap, q0, q1, q2, n0, n1, n2 = surface_point(x0, x1, x2, face, b1, b2, surface)
     squared = (x0 - q0) ** 2 + (x1 - q1) ** 2 + (x2 - q2) ** 2
     distance = np.sqrt(squared)
-    if gap > thickness + np.float32(0.01) or (is_open and squared - gap * gap > RIM_REACH * RIM_REACH):
+    if gap > thickness + np.float32(0.01) + reach or (is_open and squared - gap * gap > RIM_REACH * RIM_REACH):
+        plane[3] = FAR
         return face, distance
-    faces, before, lifts = surface.faces, surface.previous, surface.lifts
+    faces, steps, lifts = surface.faces, surface.steps, surface.lifts
     a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
     b0 = np.float32(1.0) - b1 - b2
     held_off = thickness + b0 * lifts[a] + b1 * lifts[b] + b2 * lifts[c]
-    depth = held_off + phong_bulge(q0, q1, q2, n0, n1, n2, face, b1, b2, surface) - gap
+    held_off += phong_bulge(q0, q1, q2, n0, n1, n2, face, b1, b2, surface)
+    plane[0], plane[1], plane[2] = n0, n1, n2
+    plane[3] = q0 * n0 + q1 * n1 + q2 * n2 + held_off
+    plane[4] = b0 * steps[a, 0] + b1 * steps[b, 0] + b2 * steps[c, 0]
+    plane[5] = b0 * steps[a, 1] + b1 * steps[b, 1] + b2 * steps[c, 1]
+    plane[6] = b0 * steps[a, 2] + b1 * steps[b, 2] + b2 * steps[c, 2]
+    return face, distance
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always", fastmath=FAST)
+def touch_plane(i, plane, age, settings, touched, previous, positions):
+    """Move particle i out of a plane that was laid `age` substeps ago, and let friction hold it."""
+    n0, n1, n2 = plane[0], plane[1], plane[2]
+    s0, s1, s2 = plane[4], plane[5], plane[6]
+    x0, x1, x2 = positions[i, 0], positions[i, 1], positions[i, 2]
+    depth = plane[3] + age * (s0 * n0 + s1 * n1 + s2 * n2) - x0 * n0 - x1 * n1 - x2 * n2
     if depth <= 0.0:
-        return face, distance
+        return
     # The way of the particle since the last look, relative to the point of the body below it.
-    t0 = x0 - touched[i, 0] - q0 + b0 * before[a, 0] + b1 * before[b, 0] + b2 * before[c, 0]
-    t1 = x1 - touched[i, 1] - q1 + b0 * before[a, 1] + b1 * before[b, 1] + b2 * before[c, 1]
-    t2 = x2 - touched[i, 2] - q2 + b0 * before[a, 2] + b1 * before[b, 2] + b2 * before[c, 2]
+    t0 = x0 - touched[i, 0] - settings.interval * s0
+    t1 = x1 - touched[i, 1] - settings.interval * s1
+    t2 = x2 - touched[i, 2] - settings.interval * s2
     along = t0 * n0 + t1 * n1 + t2 * n2
     t0 -= along * n0
     t1 -= along * n1
@@ -176,40 +202,68 @@ def touch_body(i, start, thickness, settings, surface, touched, previous, positi
     positions[i, 0] = x0 + depth * n0 - hold * t0
     positions[i, 1] = x1 + depth * n1 - hold * t1
     positions[i, 2] = x2 + depth * n2 - hold * t2
-    return face, distance
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel=True, fastmath=FAST)
-def resolve_contacts(surface, thickness, settings, reach, tracks, waits, touched, previous, positions):
-    """Contact of all particles with both groups of the body, the particle's own group last, so that it wins.
+def lay_planes(surface, thickness, reach, tracks, waits, positions, planes):
+    """Search: the planes that hold all particles off both groups of the body until the next search.
 
     thickness (P, 2) [m] above the surface of each group; reach [m] is how far a particle can come nearer to the body
-    from one look to the next: one that is further away waits. tracks (P, 2): triangle under each particle in each
-    group, or -1, column 1 being the particle's own group; waits (P, 2): looks to leave out; touched (P, 3): positions
-    at the last look; previous (P, 3): positions at the start of the substep; positions (P, 4).
+    from one search to the next: one that is further away waits. tracks (P, 2): triangle under each particle in each
+    group, or -1, column 1 being the particle's own group; waits (P, 2): searches to leave out; positions (P, 4);
+    planes (P, 2, 7).
     """
     for i in prange(positions.shape[0]):
-        if positions[i, 3] > 0.0:
-            for group in range(2):
-                if tracks[i, group] < 0:
-                    continue
-                if waits[i, group] > 0:
-                    waits[i, group] -= 1
-                    continue
-                face, distance = touch_body(
-                    i, tracks[i, group], thickness[i, group], settings, surface, touched, previous, positions
-                )
-                tracks[i, group] = face
-                waits[i, group] = min(10, np.int32(max(distance - np.float32(0.015), np.float32(0.0)) / reach))
+        for group in range(2):
+            if tracks[i, group] < 0 or positions[i, 3] == 0.0:
+                planes[i, group, 3] = FAR
+                continue
+            if waits[i, group] > 0:
+                waits[i, group] -= 1
+                planes[i, group, 3] = FAR
+                continue
+            face, distance = lay_plane(
+                positions[i, 0],
+                positions[i, 1],
+                positions[i, 2],
+                tracks[i, group],
+                thickness[i, group],
+                reach,
+                surface,
+                planes[i, group],
+            )
+            tracks[i, group] = face
+            waits[i, group] = min(10, np.int32(max(distance - np.float32(0.015), np.float32(0.0)) / reach))
+
+
+@njit(nogil=True, cache=True, error_model="numpy", parallel=True, fastmath=FAST)
+def touch_planes(planes, age, settings, touched, previous, positions):
+    """Look: contact of all particles with their planes, the particle's own group last, so that it wins.
+
+    planes (P, 2, 7) of `lay_planes`, laid `age` substeps ago; touched (P, 3): positions at the last look, brought up to
+    date; previous (P, 3): positions at the start of the substep; positions (P, 4).
+    """
+    for i in prange(positions.shape[0]):
+        for group in range(2):
+            if planes[i, group, 3] != FAR:
+                touch_plane(i, planes[i, group], age, settings, touched, previous, positions)
         for axis in range(3):
             touched[i, axis] = positions[i, axis]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel=True, fastmath=FAST)
-def blend_body(start, end, start_normals, end_normals, fraction, vertices, previous, normals):
-    """The body between two frames: previous = vertices before; vertices and normals (B, 3) at `fraction` of the way."""
+def blend_body(motion, fraction, substep_share, surface):
+    """The body between two frames: vertices and normals (B, 3) at `fraction` of the way; steps = substep_share of it.
+
+    motion has start, end, start_normals and end_normals, all (B, 3).
+    """
+    start, end = motion.start, motion.end
+    start_normals, end_normals = motion.start_normals, motion.end_normals
+    vertices, steps, normals = surface.vertices, surface.steps, surface.normals
     for v in prange(start.shape[0]):
         for axis in range(3):
-            previous[v, axis] = vertices[v, axis]
-            vertices[v, axis] = start[v, axis] + fraction * (end[v, axis] - start[v, axis])
-            normals[v, axis] = start_normals[v, axis] + fraction * (end_normals[v, axis] - start_normals[v, axis])
+            way = end[v, axis] - start[v, axis]
+            vertices[v, axis] = start[v, axis] + fraction * way
+            steps[v, axis] = substep_share * way
+            turn = end_normals[v, axis] - start_normals[v, axis]
+            normals[v, axis] = start_normals[v, axis] + fraction * turn

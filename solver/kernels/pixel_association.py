@@ -102,44 +102,104 @@ def grow_region(depth, seeds, allowed, relative_step, stack, region):
 
 
 @njit(nogil=True, cache=True)
-def find_nearest_person(person, nearest):
-    """The nearest pixel labelled 1 of every pixel, v * W + u, by two sweeps over the 8 neighbours (Danielsson 1980).
+def mark_person(depth, mask, model_depth, intrinsics, T_wc, pelvis, limits, seeds, allowed):
+    """Where a person may be and where they surely are, for `grow_region`: both (H, W) uint8.
 
-    person, (H, W) uint8; nearest (H, W) int32, -1 everywhere where there is none. Off by less than a pixel, seldom.
+    depth (H, W) float32 [m]; mask and model_depth (H, W) float32, or empty (0, 0) where unknown; T_wc (3, 4) and
+    pelvis (3,) float64; limits: (disparity noise [1/m], height above the floor, reach from the pelvis' vertical,
+    distance from the model, reach of the seeds where nothing else tells [m]). Allowed is what is measured, clear of
+    the floor and within reach; with a mask also near the model or in the mask, widened by a pixel. Seeds are near the
+    model; without one deep in the mask; without that near the pelvis' vertical.
+    """
+    height, width = depth.shape
+    disparity_noise, clearance, reach, near_model, core = limits
+    has_mask = mask.shape[0] > 0
+    has_model = model_depth.shape[0] > 0
+    for v in range(height):
+        y = (v - intrinsics.cy) / intrinsics.fy
+        for u in range(width):
+            z = depth[v, u]
+            seeds[v, u] = 0
+            allowed[v, u] = 0
+            if z <= 0.0:
+                continue
+            x = (u - intrinsics.cx) / intrinsics.fx
+            across = (T_wc[0, 0] * x + T_wc[0, 1] * y + T_wc[0, 2]) * z + T_wc[0, 3] - pelvis[0]
+            away = (T_wc[1, 0] * x + T_wc[1, 1] * y + T_wc[1, 2]) * z + T_wc[1, 3] - pelvis[1]
+            aside = across * across + away * away
+            if aside >= reach * reach:
+                continue
+            rise = T_wc[2, 0] * x + T_wc[2, 1] * y + T_wc[2, 2]
+            if rise * z + T_wc[2, 3] <= clearance + 2.0 * disparity_noise * z * z * abs(rise):
+                continue
+            near = False
+            if has_model:
+                near = model_depth[v, u] > 0.0 and abs(model_depth[v, u] - z) < near_model
+            if has_mask and not near:
+                masked = False
+                for j in range(max(0, v - 1), min(height, v + 2)):
+                    for i in range(max(0, u - 1), min(width, u + 2)):
+                        if mask[j, i] > 0.3:
+                            masked = True
+                if not masked:
+                    continue
+            allowed[v, u] = 1
+            if has_model:
+                seeds[v, u] = near
+            elif has_mask:
+                seeds[v, u] = mask[v, u] > 0.7
+            else:
+                seeds[v, u] = aside < core * core
+
+
+@njit(nogil=True, cache=True)
+def find_nearest_person(person, nearest):
+    """The nearest pixel labelled 1 of every pixel, v * W + u: columns, then the lower envelope of parabolas along rows
+    (Felzenszwalb & Huttenlocher 2012).
+
+    person, (H, W) uint8; nearest (H, W) int32, -1 everywhere where there is none.
     """
     height, width = person.shape
-    for v in range(height):
+    far = height + width
+    # First the row of the nearest person pixel in the same column.
+    for u in range(width):
+        nearest[0, u] = 0 if person[0, u] == 1 else -far
+    for v in range(1, height):
         for u in range(width):
-            nearest[v, u] = v * width + u if person[v, u] == 1 else -1
-    for sweep in range(2):
-        for row in range(height):
-            v = row if sweep == 0 else height - 1 - row
-            before = v - 1 if sweep == 0 else v + 1
-            if 0 <= before < height:
-                for u in range(width):
-                    for shift in range(-1, 2):
-                        if 0 <= u + shift < width:
-                            _take_nearer(nearest, v, u, nearest[before, u + shift])
-            for u in range(1, width):
-                _take_nearer(nearest, v, u, nearest[v, u - 1])
-            for u in range(width - 2, -1, -1):
-                _take_nearer(nearest, v, u, nearest[v, u + 1])
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _take_nearer(nearest, v, u, candidate):
-    if candidate < 0:
-        return
-    width = nearest.shape[1]
-    known = nearest[v, u]
-    dv = candidate // width - v
-    du = candidate % width - u
-    if known >= 0:
-        kv = known // width - v
-        ku = known % width - u
-        if kv * kv + ku * ku <= dv * dv + du * du:
-            return
-    nearest[v, u] = candidate
+            nearest[v, u] = v if person[v, u] == 1 else nearest[v - 1, u]
+    for v in range(height - 2, -1, -1):
+        for u in range(width):
+            below = nearest[v + 1, u]
+            if below >= 0 and abs(below - v) < abs(v - nearest[v, u]):
+                nearest[v, u] = below
+    sites = np.empty(width, np.int32)
+    rows = np.empty(width, np.int32)
+    bounds = np.empty(width + 1)
+    for v in range(height):
+        count = 0
+        for u in range(width):
+            row = nearest[v, u]
+            if row < 0:
+                continue
+            cost = float((row - v) ** 2 + u * u)
+            bound = -np.inf
+            while count > 0:
+                site = sites[count - 1]
+                bound = (cost - float((rows[count - 1] - v) ** 2 + site * site)) / (2.0 * (u - site))
+                if bound > bounds[count - 1]:
+                    break
+                count -= 1
+                bound = -np.inf
+            sites[count], rows[count], bounds[count] = u, row, bound
+            count += 1
+        site = 0
+        for u in range(width):
+            if count == 0:
+                nearest[v, u] = -1
+                continue
+            while site + 1 < count and bounds[site + 1] < u:
+                site += 1
+            nearest[v, u] = rows[site] * width + sites[site]
 
 
 @njit(nogil=True, cache=True)
@@ -272,3 +332,72 @@ def associate_pixels(rendered, depth, person, nearest, intrinsics, matching, pul
                 sigmas[count] = matching.outline_sigma
                 count += 1
     return count, known, agreeing, person_count, covered
+
+
+class PixelRows(NamedTuple):
+    """Rows of the body's least squares, as `accumulate_rows` takes them; the capacity is the arrays' length."""
+
+    corners: NDArray[np.int32]
+    """(N, 3)."""
+    barycentric: NDArray[np.float64]
+    """(N, 3)."""
+    directions: NDArray[np.float64]
+    """(N, 3), frame w."""
+    offsets: NDArray[np.float64]
+    """[m], (N,)."""
+    weights: NDArray[np.float64]
+    """[1/m^2], (N,)."""
+
+
+@njit(nogil=True, cache=True)
+def weigh_pulls(pulls, count, triangles, barycentric, corners, R_wc, gate, independence, row_target, rows):
+    """Robust rows of the first `count` pulls, written to `rows`.
+
+    triangles (H, W) and barycentric (H, W, 2) of the raster; corners (F, 3) of its triangles as points of the body;
+    R_wc (3, 3). Each pull counts `independence` of an independent measurement. Matches are weighted by Geman and
+    McClure's function of max(3 sigma, gate / 4); of more than `row_target` of them one in so many is kept and counts
+    for all. Where the camera looks through the model there is no doubt, however far it sticks out: Huber's.
+
+    Returns the number of rows, of matches, and the sums of squares of the matches' offsets and of offset / sigma.
+    """
+    kinds, pixels, _, directions, offsets, sigmas = pulls
+    width = triangles.shape[1]
+    matches = 0
+    square = 0.0
+    misfit = 0.0
+    for n in range(count):
+        if kinds[n] == MATCHED:
+            matches += 1
+            square += offsets[n] * offsets[n]
+            misfit += (offsets[n] / sigmas[n]) ** 2
+    keep_every = max(1, int(np.ceil(matches / row_target)))
+    row = 0
+    for n in range(count):
+        matched = kinds[n] == MATCHED
+        if matched and n % keep_every != 0:
+            continue
+        weight = independence / (sigmas[n] * sigmas[n])
+        if kinds[n] == STICKS_OUT:
+            weight *= 1.345 / max(abs(offsets[n]) / sigmas[n], 1.345)
+        else:
+            scale = max(3.0 * sigmas[n], 0.25 * gate) if matched else 3.0 * sigmas[n]
+            ratio = offsets[n] / scale
+            weight /= (1.0 + ratio * ratio) ** 2
+        if matched:
+            weight *= keep_every
+        v, u = pixels[n] // width, pixels[n] % width
+        triangle = triangles[v, u]
+        second, third = float(barycentric[v, u, 0]), float(barycentric[v, u, 1])
+        rows.barycentric[row, 0] = 1.0 - second - third
+        rows.barycentric[row, 1] = second
+        rows.barycentric[row, 2] = third
+        for i in range(3):
+            rows.corners[row, i] = corners[triangle, i]
+            total = 0.0
+            for k in range(3):
+                total += R_wc[i, k] * directions[n, k]
+            rows.directions[row, i] = total
+        rows.offsets[row] = offsets[n]
+        rows.weights[row] = weight
+        row += 1
+    return row, matches, square, misfit

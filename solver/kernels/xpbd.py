@@ -4,7 +4,8 @@ XPBD (Macklin, Mueller & Chentanez 2016) with small steps (Macklin et al. 2019):
 moves its particles by dx_i = w_i grad_i C dlambda, dlambda = -C / (sum_j w_j |grad_j C|^2 + alpha / dt^2).
 
 Constraints lie in compact blocks. Blocks of one colour share no particle and run at the same time; inside a block the
-constraints follow each other, so the result does not depend on the number of threads.
+constraints follow each other, so the result does not depend on the number of threads. A block's triangles are sorted
+into runs that share no particle either: a run goes through the processor's vector unit.
 """
 
 from __future__ import annotations
@@ -16,91 +17,125 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 FAST = {"contract", "arcp", "nsz", "reassoc"}
+RUN_MAX = 128
+"""Triangles that are gathered, corrected and scattered at a time."""
+ROW = RUN_MAX + 8
+"""Stride of the buffers for them: a power of two would put all rows in the same cache lines."""
 
 
 class ClothConstraints(NamedTuple):
-    """The constraints of one garment (T triangles, H hinges, B blocks, C colours)."""
+    """The constraints of one garment (T triangles, H hinges, R runs, B blocks, C colours)."""
 
     triangles: NDArray[np.int32]
-    """Particles, shape (T, 3), block by block."""
+    """Particles, shape (T, 3), block by block, run by run."""
     strain: NDArray[np.float32]
-    """Shape (T, 10): a1, a2, b1, b2, by which fu = a1 (x1 - x0) + a2 (x2 - x0) and fv likewise (1/m); sum w a^2,
-    sum w b^2, sum w a b; 1 / (sum w a^2 + compliance / dt^2) for weft, the like for warp; shear's compliance / dt^2."""
+    """Shape (10 T,): the numbers of each run's n triangles as a matrix (10, n). Rows: a1, a2, b1, b2, by which
+    fu = a1 (x1 - x0) + a2 (x2 - x0) and fv likewise (1/m); sum w a^2, sum w b^2, sum w a b; 1 / (sum w a^2 +
+    compliance / dt^2) for weft, the like for warp; shear's compliance / dt^2."""
     hinges: NDArray[np.int32]
     """The two particles of the common edge, then the two opposite ones, shape (H, 4)."""
     bending: NDArray[np.float32]
     """Shape (H, 5): the weights k_i of the four particles in the bend vector sum_i k_i x_i, and the inverse of
     sum_i w_i k_i^2 + compliance / dt^2."""
-    block_triangles: NDArray[np.int32]
-    """Where each block's triangles begin, shape (B + 1,)."""
+    runs: NDArray[np.int32]
+    """Where each run of triangles begins, shape (R + 1,). Triangles of a run, RUN_MAX at most, share no particle."""
+    block_runs: NDArray[np.int32]
+    """Where each block's runs begin, shape (B + 1,)."""
     block_hinges: NDArray[np.int32]
     """Where each block's hinges begin, shape (B + 1,)."""
     colors: NDArray[np.int32]
     """Where each colour's blocks begin, shape (C + 1,)."""
 
 
-@njit(nogil=True, cache=True, error_model="numpy", inline="always", fastmath=FAST)
-def solve_strain(x, corners, s, compression):
-    """Weft and warp strain of one triangle, then its shear.
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+def correct_strain(count, strain, compression, before, after):
+    """Weft and warp strain of `count` triangles that share no particle, then their shear: one pass of vector code.
 
     With fu, fv the columns of the deformation gradient in grain axes the constraints are |fu| - 1, |fv| - 1 and
     fu . fv (as in strain based dynamics, Mueller et al. 2014). The first two have orthogonal gradients as long as the
     threads are, so they are solved together; shear is not orthogonal to them and must see their result: one sweep a
     substep is stable only up to an over-relaxation of 4/3 (the roots of z^2 + 2 (w - 1) z - (w - 1)). `compression`
     scales the correction of a shortened thread: real cloth buckles below the size of a triangle.
+
+    strain (10 count,); before, after (12 ROW,): rows x, y, z, inverse mass of the first corners, of the second, of the
+    third; the masses of `after` are not written. Flat arrays with constant strides and two separate buffers are what
+    lets the compiler see that lanes do not meet.
     """
-    one = np.float32(1.0)
-    # Unsigned indices: Numba then leaves out the test for negative ones.
-    i, j, k = np.uint64(corners[0]), np.uint64(corners[1]), np.uint64(corners[2])
-    a1, a2, b1, b2 = s[0], s[1], s[2], s[3]
-    xi0, xi1, xi2, wi = x[i, 0], x[i, 1], x[i, 2], x[i, 3]
-    xj0, xj1, xj2, wj = x[j, 0], x[j, 1], x[j, 2], x[j, 3]
-    xk0, xk1, xk2, wk = x[k, 0], x[k, 1], x[k, 2], x[k, 3]
-    u0 = (xj0 - xi0) * a1 + (xk0 - xi0) * a2
-    u1 = (xj1 - xi1) * a1 + (xk1 - xi1) * a2
-    u2 = (xj2 - xi2) * a1 + (xk2 - xi2) * a2
-    v0 = (xj0 - xi0) * b1 + (xk0 - xi0) * b2
-    v1 = (xj1 - xi1) * b1 + (xk1 - xi1) * b2
-    v2 = (xj2 - xi2) * b1 + (xk2 - xi2) * b2
-    uu = max(u0 * u0 + u1 * u1 + u2 * u2, np.float32(1e-6))
-    vv = max(v0 * v0 + v1 * v1 + v2 * v2, np.float32(1e-6))
-    # -C / |f| is 1 / |f| - 1, and s[7], s[8] hold 1 / (sum w a^2 + compliance / dt^2).
-    weft = (one / np.sqrt(uu) - one) * s[7]
-    warp = (one / np.sqrt(vv) - one) * s[8]
-    if weft > 0.0:
-        weft *= compression
-    if warp > 0.0:
-        warp *= compression
-    # dx_i = w_i (a_i g + b_i h) changes fu by s4 g + s6 h and fv by s6 g + s5 h.
-    g0, g1, g2 = weft * u0, weft * u1, weft * u2
-    h0, h1, h2 = warp * v0, warp * v1, warp * v2
-    u0 += s[4] * g0 + s[6] * h0
-    u1 += s[4] * g1 + s[6] * h1
-    u2 += s[4] * g2 + s[6] * h2
-    v0 += s[6] * g0 + s[5] * h0
-    v1 += s[6] * g1 + s[5] * h1
-    v2 += s[6] * g2 + s[5] * h2
-    uu = u0 * u0 + u1 * u1 + u2 * u2
-    vv = v0 * v0 + v1 * v1 + v2 * v2
-    uv = u0 * v0 + u1 * v1 + u2 * v2
-    # grad_i of fu . fv is a_i fv + b_i fu
-    shear = -uv / max(s[4] * vv + s[5] * uu + np.float32(2.0) * s[6] * uv + s[9], np.float32(1e-9))
-    g0 += shear * v0
-    g1 += shear * v1
-    g2 += shear * v2
-    h0 += shear * u0
-    h1 += shear * u1
-    h2 += shear * u2
-    a0, b0 = -a1 - a2, -b1 - b2
-    x[i, 0] = xi0 + wi * (a0 * g0 + b0 * h0)
-    x[i, 1] = xi1 + wi * (a0 * g1 + b0 * h1)
-    x[i, 2] = xi2 + wi * (a0 * g2 + b0 * h2)
-    x[j, 0] = xj0 + wj * (a1 * g0 + b1 * h0)
-    x[j, 1] = xj1 + wj * (a1 * g1 + b1 * h1)
-    x[j, 2] = xj2 + wj * (a1 * g2 + b1 * h2)
-    x[k, 0] = xk0 + wk * (a2 * g0 + b2 * h0)
-    x[k, 1] = xk1 + wk * (a2 * g1 + b2 * h1)
-    x[k, 2] = xk2 + wk * (a2 * g2 + b2 * h2)
+    one, tiny, least = np.float32(1.0), np.float32(1e-6), np.float32(1e-9)
+    for n in range(count):
+        a1, a2, b1, b2 = strain[n], strain[count + n], strain[2 * count + n], strain[3 * count + n]
+        aa, bb, ab = strain[4 * count + n], strain[5 * count + n], strain[6 * count + n]
+        x0, x1, x2 = before[n], before[ROW + n], before[2 * ROW + n]
+        y0, y1, y2 = before[4 * ROW + n], before[5 * ROW + n], before[6 * ROW + n]
+        z0, z1, z2 = before[8 * ROW + n], before[9 * ROW + n], before[10 * ROW + n]
+        u0 = (y0 - x0) * a1 + (z0 - x0) * a2
+        u1 = (y1 - x1) * a1 + (z1 - x1) * a2
+        u2 = (y2 - x2) * a1 + (z2 - x2) * a2
+        v0 = (y0 - x0) * b1 + (z0 - x0) * b2
+        v1 = (y1 - x1) * b1 + (z1 - x1) * b2
+        v2 = (y2 - x2) * b1 + (z2 - x2) * b2
+        # -C / |f| is 1 / |f| - 1, and rows 7, 8 hold 1 / (sum w a^2 + compliance / dt^2).
+        weft = (one / np.sqrt(u0 * u0 + u1 * u1 + u2 * u2 + tiny) - one) * strain[7 * count + n]
+        warp = (one / np.sqrt(v0 * v0 + v1 * v1 + v2 * v2 + tiny) - one) * strain[8 * count + n]
+        weft *= compression if weft > np.float32(0.0) else one
+        warp *= compression if warp > np.float32(0.0) else one
+        # dx_i = w_i (a_i g + b_i h) changes fu by aa g + ab h and fv by ab g + bb h.
+        g0, g1, g2 = weft * u0, weft * u1, weft * u2
+        h0, h1, h2 = warp * v0, warp * v1, warp * v2
+        u0 += aa * g0 + ab * h0
+        u1 += aa * g1 + ab * h1
+        u2 += aa * g2 + ab * h2
+        v0 += ab * g0 + bb * h0
+        v1 += ab * g1 + bb * h1
+        v2 += ab * g2 + bb * h2
+        uu = u0 * u0 + u1 * u1 + u2 * u2
+        vv = v0 * v0 + v1 * v1 + v2 * v2
+        uv = u0 * v0 + u1 * v1 + u2 * v2
+        # grad_i of fu . fv is a_i fv + b_i fu
+        shear = -uv / (aa * vv + bb * uu + np.float32(2.0) * ab * uv + strain[9 * count + n] + least)
+        g0 += shear * v0
+        g1 += shear * v1
+        g2 += shear * v2
+        h0 += shear * u0
+        h1 += shear * u1
+        h2 += shear * u2
+        wx, wy, wz = before[3 * ROW + n], before[7 * ROW + n], before[11 * ROW + n]
+        a0, b0 = -a1 - a2, -b1 - b2
+        after[n] = x0 + wx * (a0 * g0 + b0 * h0)
+        after[ROW + n] = x1 + wx * (a0 * g1 + b0 * h1)
+        after[2 * ROW + n] = x2 + wx * (a0 * g2 + b0 * h2)
+        after[4 * ROW + n] = y0 + wy * (a1 * g0 + b1 * h0)
+        after[5 * ROW + n] = y1 + wy * (a1 * g1 + b1 * h1)
+        after[6 * ROW + n] = y2 + wy * (a1 * g2 + b1 * h2)
+        after[8 * ROW + n] = z0 + wz * (a2 * g0 + b2 * h0)
+        after[9 * ROW + n] = z1 + wz * (a2 * g1 + b2 * h1)
+        after[10 * ROW + n] = z2 + wz * (a2 * g2 + b2 * h2)
+
+
+@njit(nogil=True, cache=True, error_model="numpy", inline="always", fastmath=FAST)
+def solve_strain(first, last, triangles, strain, compression, before, after, x):
+    """Gather triangles [first, last) of one run from flat positions x (4 P,), correct their strain, scatter."""
+    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
+    count = last - first
+    for n in range(count):
+        # Unsigned indices: Numba then leaves out the test for negative ones.
+        i = np.uint64(4) * np.uint64(triangles[first + n, 0])
+        j = np.uint64(4) * np.uint64(triangles[first + n, 1])
+        k = np.uint64(4) * np.uint64(triangles[first + n, 2])
+        before[n], before[ROW + n], before[2 * ROW + n] = x[i], x[i + one], x[i + two]
+        before[3 * ROW + n] = x[i + three]
+        before[4 * ROW + n], before[5 * ROW + n], before[6 * ROW + n] = x[j], x[j + one], x[j + two]
+        before[7 * ROW + n] = x[j + three]
+        before[8 * ROW + n], before[9 * ROW + n], before[10 * ROW + n] = x[k], x[k + one], x[k + two]
+        before[11 * ROW + n] = x[k + three]
+    correct_strain(count, strain[10 * first : 10 * last], compression, before, after)
+    for n in range(count):
+        i = np.uint64(4) * np.uint64(triangles[first + n, 0])
+        j = np.uint64(4) * np.uint64(triangles[first + n, 1])
+        k = np.uint64(4) * np.uint64(triangles[first + n, 2])
+        x[i], x[i + one], x[i + two] = after[n], after[ROW + n], after[2 * ROW + n]
+        x[j], x[j + one], x[j + two] = after[4 * ROW + n], after[5 * ROW + n], after[6 * ROW + n]
+        x[k], x[k + one], x[k + two] = after[8 * ROW + n], after[9 * ROW + n], after[10 * ROW + n]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", inline="always", fastmath=FAST)
@@ -127,12 +162,16 @@ def solve_constraints(constraints, compression, with_bending, positions):
     strain = constraints.strain
     hinges = constraints.hinges
     bending = constraints.bending
-    block_triangles = constraints.block_triangles
+    runs = constraints.runs
+    block_runs = constraints.block_runs
     block_hinges = constraints.block_hinges
+    flat = positions.reshape(positions.size)
     for color in range(constraints.colors.shape[0] - 1):
         for b in prange(constraints.colors[color], constraints.colors[color + 1]):
-            for t in range(block_triangles[b], block_triangles[b + 1]):
-                solve_strain(positions, triangles[t], strain[t], compression)
+            before = np.empty(12 * ROW, np.float32)
+            after = np.empty(12 * ROW, np.float32)
+            for r in range(block_runs[b], block_runs[b + 1]):
+                solve_strain(runs[r], runs[r + 1], triangles, strain, compression, before, after, flat)
             if with_bending:
                 for h in range(block_hinges[b], block_hinges[b + 1]):
                     solve_bending(positions, hinges[h], bending[h])

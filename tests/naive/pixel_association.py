@@ -80,3 +80,44 @@ def associate_pixels(rendered, depth, person, nearest, camera, matching):
                     direction = (rendered.depth[y, x] * ray(x, y) - point) / length
                     pulls.append((UNCOVERED, pixel, point, direction, length, matching.outline_sigma))
     return pulls, (known, agreeing, int((person == 1).sum()), covered)
+
+
+def mark_person(depth, mask, model_depth, camera, T_wc, pelvis, limits):
+    """Seeds and allowed pixels, (H, W) bool, by pictures of every condition."""
+    disparity_noise, clearance, reach, near_model, core = limits
+    v, u = np.indices(depth.shape)
+    rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones(depth.shape)], -1)
+    points = (rays * depth[..., None]) @ T_wc[:, :3].T + T_wc[:, 3]
+    aside = np.linalg.norm(points[..., :2] - pelvis[:2], axis=-1)
+    slack = 2.0 * disparity_noise * depth**2 * np.abs(rays @ T_wc[2, :3])
+    allowed = (depth > 0.0) & (points[..., 2] > clearance + slack) & (aside < reach)
+    near = (model_depth > 0.0) & (np.abs(model_depth - depth) < near_model) if model_depth is not None else None
+    if mask is not None:
+        wide = np.pad(mask > 0.3, 1)
+        height, width = depth.shape
+        wide = np.any([wide[j : j + height, i : i + width] for j in range(3) for i in range(3)], axis=0)
+        allowed &= wide if near is None else near | wide
+    seeds = near if near is not None else mask > 0.7 if mask is not None else aside < core
+    return seeds & allowed, allowed
+
+
+def weigh_pulls(pulls, triangles, barycentric, corners, R_wc, gate, independence, row_target):
+    """Rows as a list of (corners, barycentric, direction, offset, weight)."""
+    matches = int((pulls.kinds == MATCHED).sum())
+    keep_every = max(1, int(np.ceil(matches / row_target)))
+    rows = []
+    for n, kind in enumerate(pulls.kinds):
+        if kind == MATCHED and n % keep_every:
+            continue
+        sigma, offset = pulls.sigmas[n], pulls.offsets[n]
+        if kind == STICKS_OUT:
+            robust = min(1.0, 1.345 / (abs(offset) / sigma))
+        else:
+            scale = max(3.0 * sigma, 0.25 * gate) if kind == MATCHED else 3.0 * sigma
+            robust = 1.0 / (1.0 + (offset / scale) ** 2) ** 2
+        v, u = divmod(int(pulls.pixels[n]), triangles.shape[1])
+        second, third = barycentric[v, u].astype(np.float64)
+        weight = independence * robust / sigma**2 * (keep_every if kind == MATCHED else 1)
+        mixture = [1.0 - second - third, second, third]
+        rows.append((corners[triangles[v, u]], mixture, R_wc @ pulls.directions[n], offset, weight))
+    return rows
