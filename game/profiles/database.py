@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,11 +78,14 @@ def empty_log(database: sqlite3.Connection, path: Path) -> None:
 
     Raises `ErasurePendingError` where another program still reads the old log.
     """
-    busy = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-    if busy:
-        raise ErasurePendingError(
-            f"{path}: erased, but another program still reads the log; run `cheval profile purge` when it has ended"
-        )
+    deadline = time.monotonic() + BUSY_S
+    # SQLite waits for readers by itself, but not for another program's checkpoint.
+    while database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+        if time.monotonic() > deadline:
+            raise ErasurePendingError(
+                f"{path}: erased, but another program still reads the log; run `cheval profile purge` when it has ended"
+            )
+        time.sleep(0.02)
 
 
 def find_damage(database: sqlite3.Connection) -> list[str]:
