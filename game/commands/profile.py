@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from game.assets import load_body_model
-from game.console import report, say
+from game.console import Progress, report, say
 from game.profiles.consent import SAVING_NOTICE, SAVING_NOTICE_VERSION, Consent
 from game.profiles.errors import StoreError
 from game.profiles.folder import FILES, read_scan_folder, write_profile_folder
 from game.profiles.location import default_store
+from game.profiles.memory import forbid_core_dumps
 from game.profiles.private_file import write_private
 from game.profiles.secret import Secret
 from game.profiles.store import DAY_S, MOST_DAYS, ProfileStore, StoredProfile
@@ -78,6 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Does what the action says. Exit status 0; errors carry theirs."""
+    forbid_core_dumps()
     arguments.run_action(arguments, ProfileStore(arguments.store or default_store()))
     return 0
 
@@ -100,17 +102,20 @@ def _save(arguments: argparse.Namespace, store: ProfileStore) -> None:
     profile = read_scan_folder(Path(arguments.dir), model, consent, now, expires_at)
     say(notice)
     with _secret(arguments.secret_file, "new secret", arguments.generate, twice=True) as secret:
-        profile_id = store.save(profile, secret)
+        with Progress("sealing") as progress:
+            progress(0.1)
+            profile_id = store.save(profile, secret)
         _report_saved(arguments, profile_id, expires_at, secret, arguments.generate)
 
 
 def _open(arguments: argparse.Namespace, store: ProfileStore) -> None:
-    with _secret(arguments.secret_file, "secret") as secret:
+    with _secret(arguments.secret_file, "secret") as secret, Progress("opening") as progress:
         profile = store.open(arguments.id, secret)
-    try:
-        write_profile_folder(arguments.out, profile, load_body_model())
-    finally:
-        profile.wipe()
+        try:
+            progress(0.3, "writing")
+            write_profile_folder(arguments.out, profile, load_body_model())
+        finally:
+            profile.wipe()
     report({"out": str(arguments.out), "files": list(FILES)}, arguments.json, [f"{arguments.out}: {', '.join(FILES)}"])
 
 

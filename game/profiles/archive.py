@@ -23,16 +23,23 @@ _NAME = re.compile(r"[a-z_]{1,60}\.(json|npy)")
 _NPY_HEADER = 128
 
 
-def write_archive(members: Mapping[str, Bytes]) -> bytearray:
-    """A tar of `members` in their order, padded to whole records: sizes of bodies tell little of their owners."""
-    size = sum(BLOCK + len(content) + -len(content) % BLOCK for content in members.values()) + 2 * BLOCK
+def write_archive(members: Mapping[str, Bytes | NDArray]) -> bytearray:
+    """A tar of `members` in their order; arrays become .npy files, little-endian, row by row.
+
+    Padded to whole records: sizes of bodies tell little of their owners. No copy of an array is left in memory.
+    """
+    parts = {name: _parts(content) for name, content in members.items()}
+    sizes = {name: sum(map(len, pieces)) for name, pieces in parts.items()}
+    size = sum(BLOCK + size + -size % BLOCK for size in sizes.values()) + 2 * BLOCK
     archive = bytearray(size + -size % RECORD)
     position = 0
-    for name, content in members.items():
-        archive[position : position + BLOCK] = _member_header(name, len(content))
-        position += BLOCK
-        archive[position : position + len(content)] = content
-        position += len(content) + -len(content) % BLOCK
+    for name, pieces in parts.items():
+        begin = position + BLOCK
+        archive[position:begin] = _member_header(name, sizes[name])
+        position = begin + sizes[name] + -sizes[name] % BLOCK
+        for piece in pieces:
+            archive[begin : begin + len(piece)] = piece
+            begin += len(piece)
     return archive
 
 
@@ -53,12 +60,6 @@ def read_archive(archive: Bytes, name: str) -> dict[str, memoryview]:
     return members
 
 
-def to_npy(array: NDArray) -> bytes:
-    """`array` as an .npy file, little-endian, row by row."""
-    array = np.ascontiguousarray(array)
-    return _npy_header(array.dtype, array.shape) + array.tobytes()
-
-
 def from_npy(member: memoryview, dtype: type, shape: tuple[int, ...], name: str) -> NDArray:
     """The array of an .npy file that must have this type and shape: a read-only view. Raises `ContentError`."""
     header = _npy_header(np.dtype(dtype), shape)
@@ -68,6 +69,13 @@ def from_npy(member: memoryview, dtype: type, shape: tuple[int, ...], name: str)
     array = np.frombuffer(member, dtype, count, len(header)).reshape(shape)
     array.flags.writeable = False
     return array
+
+
+def _parts(content: Bytes | NDArray) -> tuple[Bytes, ...]:
+    if not isinstance(content, np.ndarray):
+        return (content,)
+    array = np.ascontiguousarray(content, content.dtype.newbyteorder("<"))
+    return _npy_header(array.dtype, array.shape), array.reshape(-1).view(np.uint8).data
 
 
 def _npy_header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:

@@ -76,7 +76,9 @@ class _Glb:
             raise ValueError("its buffer is cut off")
 
     def body(self, model: BodyModel) -> StoredBody:
-        node = next(n for n in self._content["nodes"] if n.get("name") == "body" and "skin" in n)
+        node = next((n for n in self._content["nodes"] if n.get("name") == "body" and "skin" in n), None)
+        if node is None:
+            raise ValueError("there is no rigged body in it")
         mesh = self._content["meshes"][node["mesh"]]["primitives"][0]
         source, uv_index, faces = split_at_seams(model.faces, model.uv_faces)
         indices = self._accessor(mesh["indices"], _UNSIGNED_INT, "SCALAR", np.uint32, (faces.size,))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from game.measurements import MeasurementReport, parse_report
 from game.measurements import to_json as measurements_to_json
-from game.profiles.archive import from_npy, read_archive, to_npy, write_archive
+from game.profiles.archive import from_npy, read_archive, write_archive
 from game.profiles.consent import Consent
 from game.profiles.errors import ContentError, NewerVersionError, OtherBodyModelError
 from game.profiles.keys import Bytes, sha256
@@ -31,6 +31,8 @@ MOST_GARMENTS = 20
 MOST_OPTIONS = 100
 FARTHEST_M = 10.0
 """No point of a body lies further from its origin."""
+MOST_DEVIATIONS = 1e3
+"""No shape coefficient is larger."""
 
 Option = str | float
 _ARRAYS = {
@@ -142,12 +144,12 @@ class Profile:
 
     def encode(self) -> bytearray:
         """The archive that is sealed. Zero it after use. Raises `ContentError` for what could not be read back."""
-        members: dict[str, Bytes] = {
+        members: dict[str, Bytes | NDArray] = {
             "profile.json": _dump(self.describe()),
             "measurements.json": _dump(measurements_to_json(self.measurements)),
         }
         for name, array in self._arrays().items():
-            members[f"{name}.npy"] = to_npy(np.asarray(array, _ARRAYS[name][0]))
+            members[f"{name}.npy"] = np.asarray(array, _ARRAYS[name][0])
         archive = write_archive(members)
         _decode(archive, "profile")
         return archive
@@ -215,8 +217,9 @@ def _parse(members: Mapping[str, memoryview], name: str) -> Profile:
         dtype, first, second = _ARRAYS[array]
         shape = (sizes[first],) if second is None else (sizes[first], second)
         values = from_npy(members[f"{array}.npy"], dtype, shape, f"{name}: {array}.npy")
-        # NaN fails the comparison too.
-        if dtype is not np.uint8 and not (np.abs(values).max() <= FARTHEST_M * (100.0 if array == "shape" else 1.0)):
+        # NaN fails the comparison too. No temporary array: it would stay in memory after `wipe`.
+        most = MOST_DEVIATIONS if array == "shape" else FARTHEST_M
+        if dtype is not np.uint8 and not (-most <= values.min() and values.max() <= most):
             raise ValueError(f"{array} holds numbers that no body has")
         arrays[array] = values
     created, expires = (_integer(content[key], 0, 1 << 40) for key in ("created_at", "expires_at"))
