@@ -1,10 +1,15 @@
 """The envelope: what is damaged, cut, forged or too greedy is found and named, and nothing comes out."""
 
+import hashlib
+import hmac
+import itertools
 import os
 import struct
 from uuid import UUID
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +22,7 @@ from game.profiles.errors import (
     NewerVersionError,
     NotProfileError,
     ProfileError,
+    TooManySecretsError,
     TrailingDataError,
     TruncatedError,
     WrongSecretOrTamperedError,
@@ -222,7 +228,7 @@ def test_several_secrets_each_open_it():
         data = rewrap(data, secrets[0], more, keep=True, cost=WEAK)
     for one in secrets:
         assert unseal(data, one) == PLAIN
-    with pytest.raises(HeaderCorruptError, match="replace one"):
+    with pytest.raises(TooManySecretsError, match="replace one"):
         rewrap(data, secrets[0], secret("one too many"), keep=True, cost=WEAK)
     renewed = rewrap(data, secrets[2], secret("in its place"), cost=WEAK)
     assert len(read_header(renewed).slots) == envelope.MOST_SLOTS
@@ -240,17 +246,45 @@ def test_nothing_random_is_used_twice():
     assert first.payload_sha256 != second.payload_sha256
 
 
-def test_the_same_random_numbers_give_the_same_envelope():
-    def counting():
-        state = [0]
+def counting():
+    """Not random at all: 1, 1, 1, ... then 2, 2, 2, ..."""
+    calls = itertools.count(1)
+    return lambda count: bytes([next(calls)]) * count
 
-        def random(count):
-            state[0] += 1
-            return bytes([state[0]]) * count
 
-        return random
+def test_the_format_is_frozen():
+    """What was sealed once must open for ever."""
+    assert sha256(sealed(random=counting())).hex() == "ca63b8ef4f5c82fba0d0f3c983c51ab2c80109320535f3c2f5f6c7a2f2de1aa9"
 
-    assert sealed(random=counting()) == sealed(random=counting())
+
+def read_as_documented(data, words):
+    """docs/profiles.md, byte by byte, for one slot and the standard library's HMAC."""
+
+    def hkdf(key, salt, info):
+        extracted = hmac.digest(salt or bytes(32), key, "sha256")
+        return hmac.digest(extracted, info + b"\1", "sha256")
+
+    size = int.from_bytes(data[10:12], "little")
+    assert data[:10] == b"CHEVALPR\1\0"
+    assert size == 181 + 74 * data[116]
+    memory, passes = (int.from_bytes(data[at : at + 4], "little") for at in (118, 122))
+    derivation = Argon2id(salt=data[127:143], length=32, iterations=passes, lanes=data[126], memory_cost=memory)
+    binding = b"CHEVALPR" + data[12:28] + data[117:143]
+    data_key = ChaCha20Poly1305(derivation.derive(words)).decrypt(bytes(12), data[143:191], binding)
+    assert hashlib.sha256(data[: size - 64]).digest() == data[size - 64 : size - 32]
+    header_key = hkdf(data_key, b"", b"cheval profile 1 header")
+    assert hmac.digest(header_key, data[: size - 32], "sha256") == data[size - 32 : size]
+    assert hashlib.sha256(data[size:]).digest() == data[84:116]
+    cipher = ChaCha20Poly1305(hkdf(data_key, data[52:84], b"cheval profile 1 payload" + data[12:28]))
+    chunks = [data[at : at + 65552] for at in range(size, len(data), 65552)]
+    nonces = [i.to_bytes(11, "big") + bytes([i == len(chunks) - 1]) for i in range(len(chunks))]
+    return b"".join(cipher.decrypt(nonce, chunk, None) for nonce, chunk in zip(nonces, chunks, strict=True))
+
+
+@pytest.mark.parametrize("size", [0, 9, 70_000])
+def test_the_page_describes_it(size):
+    plaintext = os.urandom(size)
+    assert read_as_documented(sealed(plaintext), secret().text.encode()) == plaintext
 
 
 @settings(max_examples=300)

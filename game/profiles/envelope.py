@@ -21,6 +21,7 @@ from game.profiles.errors import (
     HeaderCorruptError,
     NewerVersionError,
     NotProfileError,
+    TooManySecretsError,
     TrailingDataError,
     TruncatedError,
     WrongSecretOrTamperedError,
@@ -195,7 +196,7 @@ def rewrap(
     with wiped(data_key):
         slots = [slot for index, slot in enumerate(header.slots) if keep or index != used]
         if len(slots) == MOST_SLOTS:
-            raise HeaderCorruptError(f"{name}: it has {MOST_SLOTS} secrets already; replace one")
+            raise TooManySecretsError(f"{name}: it has {MOST_SLOTS} secrets already; replace one")
         slots.append(_wrap(data_key, new_secret, header.profile_id, cost or Argon2Cost(), random))
         renewed = Header(
             header.profile_id,

@@ -58,6 +58,10 @@ class UnsupportedRecipientError(ProfileError):
     """An age file for a kind of key that Cheval does not use."""
 
 
+class TooManySecretsError(ProfileError):
+    """All key slots are taken."""
+
+
 class WeakSecretError(ProfileError):
     """A secret that a machine guesses in days."""
 
