@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": "one whole visit with the simulated shopper, unattended: scan, measures, T-shirt, film",
     "scan": "a person turning once in front of the camera -> body, measures, report",
     "measure": "measurements of any upright human mesh",
+    "profile": "the encrypted profile store: list, save, open, export, import, delete, rekey, verify, purge",
     "record": "record a source into a RealSense file or an RGB-D folder",
     "bench": "benchmarks, with peers where they are installed",
     "doctor": "what works on this machine, what does not, and the cure",

@@ -128,13 +128,14 @@ def read_report(path: Path) -> MeasurementReport:
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"{path}: is no JSON ({error}); write it again with `cheval measure`") from error
     try:
-        return _parse(content)
+        return parse_report(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{path}: is no measurements.json ({reason}); write it again with `cheval measure`") from error
 
 
-def _parse(content: Any) -> MeasurementReport:
+def parse_report(content: Any) -> MeasurementReport:
+    """The report that `content` of measurements.json is. Raises what Python raises for content that is none."""
     if content["version"] != VERSION:
         raise ValueError(f"version {content['version']!r}, this program reads {VERSION}")
     if content["unit"] != "mm":

@@ -15,7 +15,7 @@ from game.export.glb import write_body_glb
 from game.export.ply import write_ply
 from game.export.report import write_report
 from game.files import write_json
-from game.measurements import make_report, to_json
+from game.measurements import MeasurementReport, make_report, to_json
 from game.protocol.engine import Graphics
 from game.scan import Scan
 from solver.ambient import ambient_visibility
@@ -31,20 +31,7 @@ def write_scan(out: Path, scan: Scan, model: BodyModel, graphics: Graphics) -> d
     out = Path(out)
     body = scan.reconstruction
     paint = paint_scan(scan, model)
-    content = to_json(
-        make_report(
-            scan.measurements,
-            "A",
-            float(np.mean(body.coverage)),
-            1e3 * body.rmse_m,
-            {
-                "kind": scan.source.kind,
-                "name": scan.source.name,
-                "frames": scan.frame_count,
-                "seconds": round(scan.duration_s, 2),
-            },
-        )
-    )
+    content = to_json(scan_report(scan))
     colors = None
     if body.vertex_colors is not None:
         colors = body.vertex_colors[cKDTree(body.vertices).query(body.surface.vertices)[1]]
@@ -55,7 +42,7 @@ def write_scan(out: Path, scan: Scan, model: BodyModel, graphics: Graphics) -> d
         raise InputError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
     try:
         write_ply(making / "body.ply", body.surface.vertices, body.surface.faces, colors)
-        write_body_glb(making / "body.glb", model, body.rest, paint)
+        write_body_glb(making / "body.glb", model, body.rest, paint, shape=body.shape)
         write_json(making / "measurements.json", content)
         views = graphics.portraits(model.faces, body.rest.vertices, paint, body.vertices)
         write_report(
@@ -75,6 +62,23 @@ def write_scan(out: Path, scan: Scan, model: BodyModel, graphics: Graphics) -> d
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return content
+
+
+def scan_report(scan: Scan) -> MeasurementReport:
+    """What measurements.json says of a scan."""
+    body, source = scan.reconstruction, scan.source
+    return make_report(
+        scan.measurements,
+        "A",
+        float(np.mean(body.coverage)),
+        1e3 * body.rmse_m,
+        {
+            "kind": source.kind,
+            "name": source.name,
+            "frames": scan.frame_count,
+            "seconds": round(scan.duration_s, 2),
+        },
+    )
 
 
 def paint_scan(scan: Scan, model: BodyModel) -> BodyPaint:

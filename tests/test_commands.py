@@ -25,7 +25,7 @@ def test_unknown_command_is_wrong_usage(capsys):
     assert ended.value.code == 2
 
 
-@pytest.mark.parametrize("command", ["demo", "scan", "measure", "record", "bench", "doctor"])
+@pytest.mark.parametrize("command", ["demo", "scan", "measure", "profile", "record", "bench", "doctor"])
 def test_help_has_examples(capsys, command):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])

@@ -44,10 +44,12 @@ def write_body_glb(
     paint: BodyPaint,
     pose: NDArray | None = None,
     texture_size: int = 1024,
+    shape: NDArray | None = None,
 ) -> None:
     """Writes a rigged, textured body: bound at rest, joints turned to `pose` (J, 3) (default: canonical A-pose).
 
-    Every joint's axes are the model's at rest, so a joint's rotation is the same rotation that the solvers use.
+    Every joint's axes are the model's at rest, so a joint's rotation is the same rotation that the solvers use. The
+    person's shape coefficients `shape` (K,) go along as extras of the body's node, for `game.profiles.body_glb`.
     Raises `InputError` where the file cannot be written.
     """
     builder = GltfBuilder()
@@ -81,7 +83,8 @@ def write_body_glb(
             inverseBindMatrices=builder.accessor(inverse_bind),
         )
     )
-    builder.node(gl.Node(name="body", mesh=mesh, skin=0))
+    extras = {} if shape is None else {"shape": np.asarray(shape, float).tolist(), "scanned": paint.scanned}
+    builder.node(gl.Node(name="body", mesh=mesh, skin=0, extras=extras))
     builder.write(path)
 
 

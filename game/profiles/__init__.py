@@ -1,0 +1,1 @@
+"""Encrypted profiles: what a shopper asked to keep, sealed under their own secret. Without the engine."""
