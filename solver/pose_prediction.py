@@ -58,6 +58,11 @@ class PosePredictor:
         """True once a stance was observed."""
         return self._last is not None
 
+    @property
+    def shown(self) -> Stance | None:
+        """What `at` returned last."""
+        return self._shown
+
     def observe(self, stance: Stance, at: float, confidence: float = 1.0) -> None:
         """The body stood like `stance` at time `at` [s]; `confidence` 0..1."""
         smooth = self._filter(stance, at)

@@ -59,3 +59,29 @@ class ArrivalClock:
         self._offset, self._arrived = offset, arrived_at
         self._last = max(self._last, captured_at + offset)
         return self._last
+
+
+class Metronome:
+    """Beats at a fixed rate. Beats that nobody was in time for are left out and counted."""
+
+    def __init__(self, period_s: float) -> None:
+        self._period_s = period_s
+        self._next_at: float | None = None
+        self.beat_count = 0
+        """Beats ever, left out ones included."""
+        self.missed_count = 0
+
+    def wait_s(self, now: float) -> float:
+        """How long until the next beat [s]."""
+        return 0.0 if self._next_at is None else max(self._next_at - now - 1e-6, 0.0)
+
+    def beat(self, now: float) -> float:
+        """Takes the beat that is due at `now` and returns its time [s]."""
+        if self._next_at is None or now - self._next_at > 60.0 * self._period_s:
+            self._next_at = now
+        late = int((now - self._next_at) / self._period_s + 1e-6)
+        self.missed_count += late
+        self.beat_count += late + 1
+        at = self._next_at + late * self._period_s
+        self._next_at = at + self._period_s
+        return at
