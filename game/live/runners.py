@@ -96,5 +96,3 @@ class LockstepRunner:
         """Closes everything."""
         for turnable in self._turnables:
             turnable.close()
-
-
