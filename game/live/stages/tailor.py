@@ -12,7 +12,7 @@ from game.designs import design_named
 from game.fabrics import load_fabric
 from game.live.messages import Order, Refused, Sewing, SewingShare, Sewn
 from solver.body import BodyModel, canonical_pose, joint_transforms, skin
-from solver.cloth.dressing import Garment, altered, dressing
+from solver.cloth.dressing import EDGE_LENGTH_M, Garment, altered, dressing
 from solver.errors import InputError, UsageError
 from solver.pose_motion import Stance
 
@@ -33,9 +33,12 @@ class Stitchwork:
 class TailorStage:
     """Makes one garment at a time; a newer wish ends the work on an older one."""
 
-    def __init__(self, model: BodyModel, stance: Callable[[], Stance | None]) -> None:
-        """`stance()` is how the shopper stands now, None where nobody knows."""
-        self._model, self._stance = model, stance
+    def __init__(
+        self, model: BodyModel, stance: Callable[[], Stance | None], edge_length_m: float = EDGE_LENGTH_M
+    ) -> None:
+        """`stance()` is how the shopper stands now, None where nobody knows; cloth is cut into triangles with sides of
+        about `edge_length_m`."""
+        self._model, self._stance, self._edge_length_m = model, stance, edge_length_m
         self.forget()
 
     def forget(self) -> None:
@@ -77,7 +80,7 @@ class TailorStage:
             if heir is not None:
                 return Sewn(sewing.order, sewing.number, worn, heir, heir=True)
         garment = None
-        work = dressing(pattern, self._model, shopper.canonical, fabric)
+        work = dressing(pattern, self._model, shopper.canonical, fabric, edge_length_m=self._edge_length_m)
         while garment is None:
             try:
                 yield DRAPED_SHARE * next(work)
