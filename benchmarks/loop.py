@@ -1,104 +1,118 @@
-"""Time of every stage of one frame, alone on the machine: p50 and p99, after warming up."""
+"""The live mirror in real time, threads and all, without drawing: rates, times of every stage, latency."""
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
-import numpy as np
-
+from benchmarks._replay import RenderedVisit, ReplayedVisit
 from capture.landmarks import PoseLandmarker
-from capture.simulated.source import SimulatedSource
-from game.appearance import paint_body
 from game.assets import POSE_LANDMARKER, load_body_model
-from game.avatar import Avatar
 from game.console import Progress
-from game.fabrics import load_fabric
-from game.view.graphics import OffscreenGraphics
-from solver.body import canonical_pose, joint_transforms, shape_body, skin
-from solver.cloth.dressing import dress
-from solver.fusion import CanonicalVolume
-from solver.ground import estimate_ground
-from solver.measures import measure_body
-from solver.pattern.tshirt import draft_tshirt
-from solver.pose_motion import Stance
-from solver.tracking import BodyTracker
+from game.live.session import MirrorSession, open_session
+from game.live.works import Parts
+from game.protocol import commands as c
+from game.protocol.snapshot import Screen, Snapshot
+from solver.errors import ChevalError
 
-SPEC = "sim:seed=150,fps=15,visit=scan"
-WARM_UP = 10
-SIZE = (540, 960)
+SPEC = "sim:seed=150,fps=24,seconds=8"
+MIRROR_S = 8.0
+LISTEN_S = 12.0
+"""Of the mirror, once the shirt is on."""
+PATIENCE_S = 240.0
+STAGES = ("capture", "track", "reconstruct", "tailor", "cloth")
 
 
 def run(json: bool) -> dict[str, Any]:
-    """Follows a simulated shopper with everything on and prints a table of milliseconds."""
+    """Serves one simulated shopper, rendered ahead, in real time and prints what the session measures of itself."""
     model = load_body_model()
-    source = SimulatedSource.from_spec(SPEC, model)
-    info = source.info
-    assert info.noise is not None
-    assert info.frame_count is not None
-    body = shape_body(model, np.zeros(model.shape_count))
-    pose = canonical_pose(model, body.joints)
-    vertices = skin(model, body.vertices, joint_transforms(model, body.joints, pose))
-    lift = -float(vertices[:, 2].min())
-    vertices[:, 2] += lift
-    measures = {k: m.value_mm for k, m in measure_body(model, vertices, sample_count=1).items()}
-    garment = dress(draft_tshirt(measures), model, vertices, load_fabric("jersey"))
-    avatar = Avatar(model, body, garment, lift)
-    volume = CanonicalVolume(model, body)
-    stage = OffscreenGraphics().open_stage(SIZE)
-    stage.set_body(model.faces, body.vertices, paint_body(model, body))
-    mesh = garment.mesh
-    shirt = stage.add_garment(mesh.triangles, mesh.uv, "jersey", None, mesh.faces)
-    stage.look_at_body(vertices)
-
-    times: dict[str, list[float]] = {}
-
-    def timed(name: str, begin: float) -> float:
-        now = time.perf_counter()
-        times.setdefault(name, []).append(1e3 * (now - begin))
-        return now
-
-    tracker = BodyTracker(model, info.intrinsics, info.noise)
-    ground = None
-    with PoseLandmarker(POSE_LANDMARKER) as landmarker, Progress("loop") as progress:
-        for number in range(info.frame_count):
-            at = time.perf_counter()
-            frame = source.read()
-            at = timed("simulated camera", at)
-            observation = landmarker.observe(frame)
-            at = timed("landmarks", at)
-            assert frame.depth is not None
-            if ground is None:
-                ground = estimate_ground(frame.depth, frame.intrinsics, info.noise, frame.gravity)
-                state = tracker.start(observation, ground)
-                avatar.move_to(Stance(state.pose, state.T_wb), 1.0)
-                continue
-            state = tracker.track(observation)
-            at = timed("tracking", at)
-            transforms = joint_transforms(model, body.joints, state.pose, state.T_wb)
-            volume.integrate(frame.depth, frame.intrinsics, np.linalg.inv(ground.T_wc), transforms, info.noise, None)
-            at = timed("fusion (5 mm)", at)
-            for _ in range(round(60 / info.frame_rate)):
-                at = time.perf_counter()
-                avatar.move_to(Stance(state.pose, state.T_wb), 1 / 60)
-                at = timed("cloth (a 1/60 s step)", at)
-            stage.update_body(avatar.vertices)
-            stage.update_garment(shirt, avatar.garment_vertices)
-            stage.tuck_in()
-            at = timed("upload", at)
-            stage.render()
-            timed(f"picture {SIZE[0]}x{SIZE[1]}", at)
-            progress((number + 1) / info.frame_count)
-    stage.close()
-    table = {
-        name: {"p50_ms": float(np.median(kept)), "p99_ms": float(np.percentile(kept, 99)), "count": len(kept)}
-        for name, values in times.items()
-        for kept in [values[WARM_UP:]]
-    }
-    result = {"stages": table, "particles": mesh.particle_count, "picture": stage.context.renderer, "source": SPEC}
+    with Progress("rendering the visit") as progress:
+        visit = RenderedVisit(SPEC, model, MIRROR_S, progress)
+    source = ReplayedVisit(visit)
+    session = open_session(Parts(model, lambda: source, lambda: PoseLandmarker(POSE_LANDMARKER)))
+    try:
+        result = _serve(session, source)
+    finally:
+        session.close()
+    result["source"] = SPEC
+    result["load_average"] = os.getloadavg()[0]
     if not json:
-        print(f"{'stage':24s} {'p50':>8s} {'p99':>8s}   [ms]")
-        for name, row in table.items():
-            print(f"{name:24s} {row['p50_ms']:8.1f} {row['p99_ms']:8.1f}")
-        print(f"shirt of {mesh.particle_count} particles")
+        _print(result)
     return result
+
+
+def _serve(session: MirrorSession, source: ReplayedVisit) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    session.ask(c.Begin())
+    _until(session, lambda s: s.screen is Screen.CONSENT)
+    source.begin_turn()
+    session.ask(c.Consent(True))
+    begin = time.monotonic()
+    cpu = time.process_time()
+    last = _until(session, lambda s: s.scan is not None and s.scan.refining is not None, keep=lambda s: s.scan)
+    result["scan"] = dict(last.rates) | {"cores": (time.process_time() - cpu) / (time.monotonic() - begin)}
+    begin = time.monotonic()
+    _until(session, lambda s: s.screen is Screen.REVEAL)
+    result["refinement_s"] = time.monotonic() - begin
+    begin = time.monotonic()
+    session.ask(c.Continue())
+    _until(session, lambda s: s.dressed is not None and bool(s.dressed.garments))
+    result["first_garment_s"] = time.monotonic() - begin
+    source.go_on()
+    cpu, begin = time.process_time(), time.monotonic()
+    last = _for(session, LISTEN_S)
+    result["mirror"] = dict(last.rates) | {"cores": (time.process_time() - cpu) / (time.monotonic() - begin)}
+    assert last.dressed is not None
+    result["particles"] = int(sum(len(positions) for _, positions in last.dressed.garments))
+    begin = time.monotonic()
+    session.ask(c.Alter("length", 0.05))
+    _until(session, lambda s: bool(s.worn) and s.worn[0].options.get("length") == 0.05)
+    result["alteration_s"] = time.monotonic() - begin
+    begin = time.monotonic()
+    session.ask(c.Leave())
+    _until(session, lambda s: s.screen is Screen.ATTRACT or s.rates.get("wipe_s", 0.0) > 0.0)
+    result["wipe_s"] = session.latest().rates["wipe_s"]
+    return result
+
+
+def _until(session: MirrorSession, reached, keep=None) -> Snapshot:
+    """Waits for a snapshot that `reached` accepts; returns the last before it that `keep` accepted, or itself."""
+    deadline = time.monotonic() + PATIENCE_S
+    kept = session.latest()
+    while time.monotonic() < deadline:
+        snapshot = session.latest()
+        if reached(snapshot):
+            return kept if keep else snapshot
+        if keep and keep(snapshot):
+            kept = snapshot
+        time.sleep(0.01)
+    snapshot = session.latest()
+    raise ChevalError(
+        f"the mirror stays at {snapshot.screen.value} ({snapshot.maintenance or snapshot.notice or 'no reason given'})"
+    )
+
+
+def _for(session: MirrorSession, seconds: float) -> Snapshot:
+    time.sleep(seconds)
+    return session.latest()
+
+
+def _print(result: dict[str, Any]) -> None:
+    for phase in ("scan", "mirror"):
+        rates = result[phase]
+        print(f"{phase}: {rates['cores']:.2f} cores busy")
+        print(f"  {'stage':12s} {'per s':>7s} {'p50':>8s} {'p99':>8s}   [ms]")
+        for stage in STAGES:
+            if stage in rates:
+                p50, p99 = rates[f"{stage}_p50_ms"], rates[f"{stage}_p99_ms"]
+                print(f"  {stage:12s} {rates[stage]:7.1f} {p50:8.1f} {p99:8.1f}")
+        for name, words in (
+            ("picture_latency", "capture to picture and body"),
+            ("latency", "capture to dressed avatar"),
+        ):
+            if f"{name}_p50_ms" in rates:
+                print(f"  {words}: p50 {rates[f'{name}_p50_ms']:.0f} ms, p95 {rates[f'{name}_p95_ms']:.0f} ms")
+    print(f"refinement {result['refinement_s']:.1f} s, first shirt {result['first_garment_s']:.1f} s, ", end="")
+    print(f"an alteration {result['alteration_s']:.2f} s, wipe {result['wipe_s']:.2f} s")
+    print(f"shirt of {result['particles']} particles; load average {result['load_average']:.1f}; nothing is drawn")

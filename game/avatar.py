@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,15 +46,20 @@ class Avatar:
         self, stance: Stance, seconds: float, show: Callable[[], None] | None = None, shows_per_s: int = 30
     ) -> None:
         """Moves to `stance` in `seconds`, evenly; `show()` is called `shows_per_s` times a second on the way."""
+        every = max(1, round(1.0 / (shows_per_s * FRAME_S)))
+        for step in self.moving(stance, seconds):
+            if show and (step % every == 0):
+                show()
+
+    def moving(self, stance: Stance, seconds: float) -> Iterator[int]:
+        """`move_to` step by step; yields the number of each step of 1/60 s that is done, from 1."""
         begin = self._stance
         steps = max(1, round(seconds / FRAME_S))
-        every = max(1, round(1.0 / (shows_per_s * FRAME_S)))
         for step in range(1, steps + 1):
             self._stance = interpolate(begin, stance, step / steps)
             self.vertices = self._posed(self._stance)
             self.garment.follow(self.vertices)
-            if show and (step % every == 0):
-                show()
+            yield step
         self._stance = stance
 
     def settle(self, seconds: float, show: Callable[[], None] | None = None, shows_per_s: int = 30) -> None:

@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from capture.landmarks import PoseLandmarker
 from capture.source import EndOfRecording, FrameSource, FrameTimeoutError, SourceInfo
+from game.follower import Follower, Sight, Tracker
+from game.turn import FULL_TURN, Turn
 from solver.body import BodyModel
 from solver.clothing import undressed
 from solver.errors import DeviceLostError, InputError, NotAPersonError, TrackingLostError
-from solver.ground import NoFloorError, assume_upright, estimate_ground
-from solver.keyframes import KeyframeSelector, facing_angle
+from solver.keyframes import Keyframe
 from solver.measures import Measurements, SurfaceError, measure_body
-from solver.refinement import Reconstruction, RefinementSettings, reconstruct
-from solver.tracking import BodyTracker
+from solver.pieces import complete
+from solver.refinement import Reconstruction, RefinementSettings, refine
 from solver.types import BodyState, Frame, Ground, Observation
 
-SPOT_M = 0.35
-"""Someone who turns stays this near to where the turn began; who goes further is walking."""
-FULL_TURN = np.deg2rad(350.0)
-"""A turn is full so much short of the circle: the last views are those of the beginning."""
-ENOUGH_TURN = np.deg2rad(315.0)
-"""Who has turned so far and then stands still has done with it."""
-STILL_RATE = np.deg2rad(12.0)
-"""Below this rate of turning [rad/s] someone stands still."""
-STILL_S = 0.6
-FLOOR_PATIENCE = 10
-"""Frames that the floor is looked for before the person's uprightness must do."""
 PATIENT_READS = 5
 """Timeouts in a row before a camera is given up."""
 DEPTH_SCALE_STD = 0.002
@@ -81,6 +70,19 @@ class Scan:
     """Time spent by stage [s]."""
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was kept of a turn: all that a scan is made from."""
+
+    ground: Ground
+    keyframes: tuple[Keyframe, ...]
+    source: SourceInfo
+    frame_count: int
+    duration_s: float
+    turned: float
+    seconds: dict[str, float]
+
+
 class Scanner:
     """Takes frames one by one until the turn is complete; then `finish` makes the body of what was kept.
 
@@ -89,29 +91,28 @@ class Scanner:
 
     def __init__(self, model: BodyModel, info: SourceInfo, landmarker: PoseLandmarker) -> None:
         """A scan of one person with the camera `info`. Raises `InputError` for a source without depth."""
-        if info.noise is None:
-            raise InputError(f"{info.name}: a scan needs a depth camera or a recording of one")
         self.model = model
         self.info = info
-        self.ground: Ground | None = None
-        self.tracker = BodyTracker(model, info.intrinsics, info.noise)
         self.frame_count = 0
-        self.seconds: dict[str, float] = {"landmarks": 0.0, "tracking": 0.0, "reconstruction": 0.0, "measuring": 0.0}
-        self._noise = info.noise
-        # A sample will do for where someone stands.
-        self._trunk = np.flatnonzero(model.part_labels == model.part("trunk"))[::16]
-        self._landmarker = landmarker
-        self._floorless_frames = 0
-        self._following = False
+        self._follower = Follower(model, info, landmarker)
+        self._turn = Turn(model)
         self._began_at = self._ended_at = 0.0
         self._reason = ""
-        self._begin_turn()
+
+    @property
+    def ground(self) -> Ground | None:
+        """The floor, once it is found."""
+        return self._follower.ground
+
+    @property
+    def tracker(self) -> Tracker:
+        """What follows the person."""
+        return self._follower.tracker
 
     @property
     def complete(self) -> bool:
         """True when the person has turned once."""
-        turned = abs(self._turned)
-        return turned >= FULL_TURN or (turned >= ENOUGH_TURN and self._still_s >= STILL_S)
+        return self._turn.complete
 
     def step(self, frame: Frame) -> Glimpse:
         """Looks at the next frame. Raises `TrackingLostError` when the person is gone for good in mid-turn."""
@@ -119,15 +120,34 @@ class Scanner:
             self._began_at = frame.captured_at
         self._ended_at = frame.captured_at
         self.frame_count += 1
-        with _Stopwatch(self.seconds, "landmarks"):
-            observation = self._landmarker.observe(frame)
-        with _Stopwatch(self.seconds, "tracking"):
-            state = self._follow(observation)
-        if state is None:
-            return Glimpse(Phase.WAITING, observation, None, 0.0, self._reason)
-        self._watch_turn(observation, state)
-        phase = Phase.COMPLETE if self.complete else Phase.TURNING if abs(self._turned) > 0.5 else Phase.FOLLOWING
-        return Glimpse(phase, observation, state, self._turned, "")
+        try:
+            sight = self._follower.step(frame)
+        except TrackingLostError as error:
+            if abs(self._turn.turned) > FULL_TURN / 2:
+                raise
+            self._turn.begin()
+            sight = Sight(Observation(frame, None, None), None, str(error))
+        if sight.state is None:
+            self._reason = sight.reason
+            return Glimpse(Phase.WAITING, sight.observation, None, 0.0, sight.reason)
+        assert self.ground is not None
+        self._turn.watch(sight.observation, self.ground, sight.state)
+        phase = Phase.COMPLETE if self.complete else Phase.TURNING if abs(self._turn.turned) > 0.5 else Phase.FOLLOWING
+        return Glimpse(phase, sight.observation, sight.state, self._turn.turned, "")
+
+    def evidence(self) -> Evidence:
+        """What was kept. Raises `NotAPersonError` when nobody was followed."""
+        if self.ground is None or not self._follower.following:
+            raise NotAPersonError(f"{self.info.name}: {self._reason or 'nobody came into view'}")
+        return Evidence(
+            self.ground,
+            self._turn.keyframes,
+            self.info,
+            self.frame_count,
+            self._ended_at - self._began_at,
+            self._turn.turned,
+            dict(self._follower.seconds),
+        )
 
     def finish(
         self,
@@ -139,77 +159,40 @@ class Scanner:
 
         Raises `NotAPersonError` when nobody was followed, `TrackingLostError` when too little was seen.
         """
-        if self.ground is None or not self._following:
-            raise NotAPersonError(f"{self.info.name}: {self._reason or 'nobody came into view'}")
-        on_floor = self.ground.inlier_fraction > 0.0
-        settings = settings or RefinementSettings(on_floor=on_floor)
-        with _Stopwatch(self.seconds, "reconstruction"):
-            body = reconstruct(self.model, self._selector.keyframes, self._noise, settings, progress, time.perf_counter)
-        with _Stopwatch(self.seconds, "measuring"):
-            measurements = measure_scan(self.model, body, on_floor, seed)
-        return Scan(
-            self.ground,
-            body,
-            measurements,
-            self.info,
-            self.frame_count,
-            self._ended_at - self._began_at,
-            self._turned,
-            dict(self.seconds),
-        )
+        work = finish_scan(self.model, self.evidence(), settings, seed)
+        return complete(work, None if progress is None else lambda step: progress(*step))
 
-    def _follow(self, observation: Observation) -> BodyState | None:
-        """The body in this frame; None, and the reason kept, while nobody can be followed."""
-        try:
-            if self.ground is None:
-                self.ground = self._find_ground(observation)
-            if not self._following:
-                state = self.tracker.start(observation, self.ground)
-                self._following = True
-                return state
-            return self.tracker.track(observation)
-        except (NotAPersonError, NoFloorError) as error:
-            self._reason = str(error)
-        except TrackingLostError as error:
-            if abs(self._turned) > FULL_TURN / 2:
-                raise
-            self._reason = str(error)
-            self._following = False
-            self._begin_turn()
-        return None
 
-    def _find_ground(self, observation: Observation) -> Ground:
-        frame = observation.frame
-        if frame.depth is None:
-            raise InputError(f"{self.info.name}: frame {frame.sequence} has no depth")
-        try:
-            return estimate_ground(frame.depth, frame.intrinsics, self._noise, frame.gravity)
-        except NoFloorError:
-            self._floorless_frames += 1
-            if self._floorless_frames < FLOOR_PATIENCE and observation.landmarks is None:
-                raise
-            return assume_upright(observation)
+def finish_scan(
+    model: BodyModel, evidence: Evidence, settings: RefinementSettings | None = None, seed: int = 0
+) -> Generator[tuple[str, float], None, Scan]:
+    """The body and its measures from `evidence`, in pieces of a fraction of a second.
 
-    def _begin_turn(self) -> None:
-        self._selector = KeyframeSelector(self.model)
-        self._turned = 0.0
-        self._spot: NDArray[np.float64] | None = None
-        self._facing = 0.0
-        self._still_s = 0.0
-        self._last_at = 0.0
-
-    def _watch_turn(self, observation: Observation, state: BodyState) -> None:
-        assert self.ground is not None
-        place, facing = state.vertices[self._trunk, :2].mean(0), facing_angle(state)
-        if self._spot is None or (not self.complete and np.linalg.norm(place - self._spot) > SPOT_M):
-            self._begin_turn()
-            self._spot, self._facing, self._last_at = place.copy(), facing, state.captured_at
-        step = float(np.angle(np.exp(1j * (facing - self._facing))))
-        elapsed = state.captured_at - self._last_at
-        self._turned += step
-        self._still_s = self._still_s + elapsed if abs(step) < STILL_RATE * elapsed else 0.0
-        self._facing, self._last_at = facing, state.captured_at
-        self._selector.offer(observation, self.ground.T_wc, state)
+    Yields the stage and the share that is done. Raises `TrackingLostError` when too little was seen.
+    """
+    noise = evidence.source.noise
+    if noise is None:
+        raise InputError(f"{evidence.source.name}: a scan needs a depth camera or a recording of one")
+    on_floor = evidence.ground.inlier_fraction > 0.0
+    settings = settings or RefinementSettings(on_floor=on_floor)
+    begin = time.perf_counter()
+    body = yield from refine(model, evidence.keyframes, noise, settings, time.perf_counter)
+    reconstructed = time.perf_counter()
+    measurements = measure_scan(model, body, on_floor, seed)
+    seconds = evidence.seconds | {
+        "reconstruction": reconstructed - begin,
+        "measuring": time.perf_counter() - reconstructed,
+    }
+    return Scan(
+        evidence.ground,
+        body,
+        measurements,
+        evidence.source,
+        evidence.frame_count,
+        evidence.duration_s,
+        evidence.turned,
+        seconds,
+    )
 
 
 def scan_source(
@@ -279,16 +262,3 @@ def measure_scan(model: BodyModel, body: Reconstruction, on_floor: bool, seed: i
         error=error,
         seed=seed,
     )
-
-
-class _Stopwatch:
-    """Adds the time of a block to `seconds[name]`."""
-
-    def __init__(self, seconds: dict[str, float], name: str) -> None:
-        self._seconds, self._name = seconds, name
-
-    def __enter__(self) -> None:
-        self._begin = time.perf_counter()
-
-    def __exit__(self, *exception: object) -> None:
-        self._seconds[self._name] += time.perf_counter() - self._begin

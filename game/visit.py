@@ -27,8 +27,9 @@ from game.fabrics import load_fabric
 from game.files import whole_file
 from game.materials import Print, PrintKind
 from game.protocol.engine import Graphics, Stage
-from game.scan import FULL_TURN, Phase, Scan, Scanner
+from game.scan import Phase, Scan, Scanner
 from game.scan_files import paint_scan, write_scan
+from game.turn import FULL_TURN
 from solver.body import BodyModel, canonical_pose, joint_transforms, skin
 from solver.cloth.dressing import Garment, dress
 from solver.errors import TrackingLostError

@@ -24,8 +24,8 @@ class Stance:
 def interpolate(a: Stance, b: Stance, share: float) -> Stance:
     """The stance `share` (0..1, beyond for extrapolation) of the way from `a` to `b`: joints and root along geodesics,
     the root's place along a line."""
-    turns = _between(a, b)
-    rotations = rotation_matrices(share * turns) @ _rotations(a)
+    turns = turns_between(a, b)
+    rotations = rotation_matrices(share * turns) @ rotations_of(a)
     T_wb = np.eye(4)
     T_wb[:3, :3] = rotations[-1]
     T_wb[:3, 3] = a.T_wb[:3, 3] + share * (b.T_wb[:3, 3] - a.T_wb[:3, 3])
@@ -57,31 +57,31 @@ class StanceFilter:
             return stance
         elapsed = max(at - self._at, 1e-3)
         self._at = at
-        fresh = _smoothing(self._speed_cutoff, elapsed)
-        self._speed += fresh * (_between(self._seen, stance) / elapsed - self._speed)
+        fresh = smoothing(self._speed_cutoff, elapsed)
+        self._speed += fresh * (turns_between(self._seen, stance) / elapsed - self._speed)
         shift = (stance.T_wb[:3, 3] - self._seen.T_wb[:3, 3]) / elapsed
         self._drift += fresh * (shift - self._drift)
         self._seen = stance
-        share = _smoothing(self._least + self._eagerness * np.linalg.norm(self._speed, axis=1), elapsed)
-        rotations = rotation_matrices(share[:, None] * _between(self._last, stance)) @ _rotations(self._last)
+        share = smoothing(self._least + self._eagerness * np.linalg.norm(self._speed, axis=1), elapsed)
+        rotations = rotation_matrices(share[:, None] * turns_between(self._last, stance)) @ rotations_of(self._last)
         T_wb = np.eye(4)
         T_wb[:3, :3] = rotations[-1]
-        follow = _smoothing(self._least + self._eagerness * 10.0 * np.linalg.norm(self._drift), elapsed)
+        follow = smoothing(self._least + self._eagerness * 10.0 * np.linalg.norm(self._drift), elapsed)
         T_wb[:3, 3] = self._last.T_wb[:3, 3] + follow * (stance.T_wb[:3, 3] - self._last.T_wb[:3, 3])
         self._last = Stance(rotation_vectors(rotations[:-1]), T_wb)
         return self._last
 
 
-def _smoothing(cutoff_hz, elapsed: float):
+def smoothing(cutoff_hz, elapsed: float):
     """Share of the new value that a first-order low-pass of `cutoff_hz` takes in `elapsed` [s]."""
     return 1.0 / (1.0 + 1.0 / (2.0 * np.pi * cutoff_hz * elapsed))
 
 
-def _rotations(stance: Stance) -> NDArray[np.float64]:
+def rotations_of(stance: Stance) -> NDArray[np.float64]:
     """Joints, and the root as the last, shape (J + 1, 3, 3)."""
     return np.concatenate([rotation_matrices(stance.pose), stance.T_wb[None, :3, :3]])
 
 
-def _between(a: Stance, b: Stance) -> NDArray[np.float64]:
+def turns_between(a: Stance, b: Stance) -> NDArray[np.float64]:
     """Left turns from `a` to `b` [rad], shape (J + 1, 3)."""
-    return rotation_vectors(_rotations(b) @ _rotations(a).transpose(0, 2, 1))
+    return rotation_vectors(rotations_of(b) @ rotations_of(a).transpose(0, 2, 1))

@@ -6,7 +6,8 @@ onto the fused surface; the poses are fitted again to this person's own model; a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from solver.errors import TrackingLostError
 from solver.fusion import SIGMA_M, CanonicalVolume
 from solver.keyframes import Keyframe
 from solver.model_fit import fit_displacement, to_rest
+from solver.pieces import complete
 from solver.types import DepthNoise, Mesh, read_only
 from solver.vertex_color import VertexColors
 
@@ -99,7 +101,19 @@ def reconstruct(
     `progress(stage, share)` is told how far the work is, 0 to 1; `clock()` [s] makes `seconds`. Raises
     `TrackingLostError` where there are too few keyframes, or they do not show the tracked person.
     """
-    return _Refinement(model, keyframes, noise, settings or RefinementSettings(), progress, clock).run()
+    work = refine(model, keyframes, noise, settings, clock)
+    return complete(work, None if progress is None else lambda step: progress(*step))
+
+
+def refine(
+    model: BodyModel,
+    keyframes: Sequence[Keyframe],
+    noise: DepthNoise,
+    settings: RefinementSettings | None = None,
+    clock: Callable[[], float] | None = None,
+) -> Generator[tuple[str, float], None, Reconstruction]:
+    """`reconstruct` in pieces of a fraction of a second; yields the stage and the share that is done."""
+    return _Refinement(model, keyframes, noise, settings or RefinementSettings(), clock).run()
 
 
 class _Refinement:
@@ -111,7 +125,6 @@ class _Refinement:
         keyframes: Sequence[Keyframe],
         noise: DepthNoise,
         settings: RefinementSettings,
-        progress: Progress | None,
         clock: Callable[[], float] | None,
     ) -> None:
         if len(keyframes) < 3:
@@ -122,45 +135,50 @@ class _Refinement:
         self.keyframes = list(keyframes)
         self.noise = noise
         self.settings = settings
-        self._progress = progress
         self._clock = clock
         self._seconds: dict[str, float] = {}
         self._steps_done = 0
         self._steps = len(settings.shape_steps) + settings.sweeps * (settings.own_steps + 2) + 5
 
-    def run(self) -> Reconstruction:
+    def run(self) -> Generator[tuple[str, float], None, Reconstruction]:
         settings = self.settings
         batch = BatchAlignment(self.model, self.keyframes, self.noise, settings.on_floor)
         report = None
         for count, gate, sigma in settings.shape_steps:
+            yield self._at("shape and poses")
             with self._stage("shape and poses"):
                 report = batch.align(min(count, self.model.shape_count), gate, sigma)
         assert report is not None
         if report.agreement < 0.4:
             raise TrackingLostError("what was seen does not fit one person: start the turn again")
         rest = shape_body(self.model, batch.shape)
-        volume = self._fuse(rest, batch)
+        volume = yield from self._fuse(rest, batch)
         for _ in range(settings.sweeps):
+            yield self._at("surface")
             with self._stage("surface"):
                 rest = to_rest(volume, fit_displacement(volume)[0])
                 own = replace(self.model, template=self._own_template(rest, batch.shape))
             batch.set_model(own, batch.shape)
             for _ in range(settings.own_steps):
+                yield self._at("shape and poses")
                 with self._stage("shape and poses"):
                     report = batch.align(self.model.shape_count, settings.own_gate_m, settings.own_sigma_m)
             rest = shape_body(own, batch.shape)
-            volume = self._fuse(rest, batch)
+            volume = yield from self._fuse(rest, batch)
+        yield self._at("surface")
         with self._stage("surface"):
             fitted, seen = fit_displacement(volume)
             rest = to_rest(volume, fitted)
         if batch.hair is None:
             self._steps_done += 1
         else:
-            volume = self._fuse(volume.rest_body, batch, with_hair=True)
+            volume = yield from self._fuse(volume.rest_body, batch, with_hair=True)
         with self._stage("surface"):
             fused = volume.surface()
+        yield self._at("colour")
         with self._stage("colour"):
             colors, levels = self._look_again(batch, rest)
+        yield self._at("colour")
         head = np.flatnonzero(self.model.part_labels == self.model.part("head"))
         heights = levels[:, head].max(1)
         lift = -float(fitted[volume.skin_faces].min((0, 1))[2])
@@ -201,13 +219,16 @@ class _Refinement:
         sigma = self.noise.disparity_sigma_px * depth**2 / (focal * self.noise.baseline_m)
         return SIGMA_M**2 / (sigma**2 + self.noise.floor_m**2)
 
-    def _fuse(self, rest: RestBody, batch: BatchAlignment, with_hair: bool = False) -> CanonicalVolume:
+    def _fuse(
+        self, rest: RestBody, batch: BatchAlignment, with_hair: bool = False
+    ) -> Generator[tuple[str, float], None, CanonicalVolume]:
         """Everything that was seen, or all but the hair: the body is laid onto what is fused without it."""
+        yield self._at("fusion")
         with self._stage("fusion"):
             volume = CanonicalVolume(self.model, rest, self.settings.voxel_m)
-            for keyframe, state, person in zip(
-                self.keyframes, batch.states, batch.person_masks(with_hair), strict=True
-            ):
+            views = zip(self.keyframes, batch.states, batch.person_masks(with_hair), strict=True)
+            for number, (keyframe, state, person) in enumerate(views):
+                yield self._at("fusion", number / len(self.keyframes))
                 frame = keyframe.observation.frame
                 assert frame.depth is not None
                 transforms = joint_transforms(self.model, rest.joints, state.pose, state.T_wb)
@@ -232,29 +253,18 @@ class _Refinement:
                 painted = True
         return read_only(painter.colors()) if painted else None, np.array(levels)
 
-    def _stage(self, name: str) -> _Stage:
-        return _Stage(self, name)
+    def _at(self, name: str, part: float = 0.0) -> tuple[str, float]:
+        """How far the work is when `part` of the stage `name` is done."""
+        return name, min((self._steps_done + part) / self._steps, 1.0)
 
-
-class _Stage:
-    """Tells the progress and takes the time of a part of the work."""
-
-    def __init__(self, refinement: _Refinement, name: str) -> None:
-        self._refinement, self._name = refinement, name
-
-    def __enter__(self) -> None:
-        work = self._refinement
-        self._begin = work._clock() if work._clock else 0.0
-        if work._progress:
-            work._progress(self._name, work._steps_done / work._steps)
-
-    def __exit__(self, *exception: object) -> None:
-        work = self._refinement
-        work._steps_done += 1
-        if work._clock:
-            work._seconds[self._name] = work._seconds.get(self._name, 0.0) + work._clock() - self._begin
-        if work._progress:
-            work._progress(self._name, work._steps_done / work._steps)
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        """Counts a part of the work and takes its time."""
+        begin = self._clock() if self._clock else 0.0
+        yield
+        self._steps_done += 1
+        if self._clock:
+            self._seconds[name] = self._seconds.get(name, 0.0) + self._clock() - begin
 
 
 def _turn_seen(batch: BatchAlignment, sectors: int = 36) -> float:

@@ -137,6 +137,10 @@ class SimulatedSource:
         gravity = None if self._gravity is None else read_only(self._gravity.copy())
         return Frame(sequence, captured_at, self._info.intrinsics, read_only(color), read_only(depth), gravity)
 
+    def skip(self, count: int) -> None:
+        """Passes over `count` frames without drawing them."""
+        self._sequence += count
+
     def close(self) -> None:
         """Ends the visit. Safe to call twice."""
         self._closed = True

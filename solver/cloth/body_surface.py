@@ -70,6 +70,11 @@ class ContactBody:
         self.motion.start[:] = self.motion.end
         self.motion.start_normals[:] = self.motion.end_normals
 
+    def copy_motion(self, other: ContactBody) -> None:
+        """Is where `other`, the same body, is, and moves as it does."""
+        for mine, theirs in zip((*self.surface[2:5], *self.motion), (*other.surface[2:5], *other.motion), strict=True):
+            mine[:] = theirs
+
     def _lifts(self) -> NDArray[np.float64]:
         """How far what stands out within a cloth triangle's reach of each vertex rises above it [m], shape (B,).
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -18,7 +18,8 @@ from solver.cloth.simulation import ClothSimulation
 from solver.errors import InputError
 from solver.normals import NormalField
 from solver.pattern.panel import Pattern
-from solver.pattern.triangulate import triangulate
+from solver.pattern.triangulate import PatternMesh, recut, triangulate
+from solver.pieces import complete
 
 FRAME_S = 1.0 / 60.0
 EDGE_LENGTH_M = 0.012
@@ -55,13 +56,15 @@ class Garment:
     """A garment on a body: its mesh, and the simulation that moves it. Frame b of the body that it was put on, until
     `follow` takes it elsewhere."""
 
-    def __init__(self, pattern: Pattern, simulation: ClothSimulation, body_vertices: NDArray[np.float32]) -> None:
-        """Takes over a settled `simulation` round the body `body_vertices` (V, 3) [m]."""
-        self.pattern = pattern
+    def __init__(self, cut: PatternMesh, simulation: ClothSimulation, body_vertices: NDArray[np.float32]) -> None:
+        """Takes over a settled `simulation` of `cut` round the body `body_vertices` (V, 3) [m]."""
+        self.cut = cut
         self.simulation = simulation
         self.mesh: SewnMesh = simulation.mesh
-        self._home_body = np.array(body_vertices, np.float32)
-        self._home = simulation.positions.copy()
+        self.home_body = np.array(body_vertices, np.float32)
+        """The body that it was draped on [m], (V, 3)."""
+        self.home = simulation.positions.copy()
+        """Where the particles lay then [m], (P, 3)."""
         self._normal_field = NormalField(self.mesh.triangles, self.mesh.particle_count)
         self._positions = np.zeros((self.mesh.particle_count, 3), np.float32)
         self._normals = np.zeros_like(self._positions)
@@ -104,10 +107,20 @@ class Garment:
             return self.follow(body_vertices, dt)
         return self.vertices
 
+    def take_over(self, other: Garment) -> None:
+        """Lies and moves as `other` does, a garment of the same particles on the same body."""
+        self._contact_body.copy_motion(other._contact_body)
+        self.simulation.copy_motion(other.simulation)
+
+    @property
+    def pattern(self) -> Pattern:
+        """What it is cut by."""
+        return self.cut.pattern
+
     def reset(self) -> None:
         """Back to the body in the canonical pose, as first draped."""
-        self._contact_body.place(self._home_body)
-        self.simulation.set_positions(self._home)
+        self._contact_body.place(self.home_body)
+        self.simulation.set_positions(self.home)
 
     @property
     def _contact_body(self) -> ContactBody:
@@ -118,7 +131,7 @@ class Garment:
     def _carry(self, rotation: NDArray, shift: NDArray) -> None:
         """Move garment and body rigidly: p -> rotation p + shift."""
         simulation, body = self.simulation, self._contact_body
-        whole = np.zeros_like(self._home_body)
+        whole = np.zeros_like(self.home_body)
         whole[body.vertex_ids] = body.vertices @ rotation.T + shift
         body.place(whole)
         velocities = simulation.state.velocities @ rotation.T
@@ -139,10 +152,24 @@ def dress(
     body_vertices (V, 3) [m], frame b. `on_progress` is told the share that is done. Raises `InputError` where the
     pattern is unsound or does not go round this body.
     """
+    return complete(dressing(pattern, model, body_vertices, fabric, edge_length_m=edge_length_m), on_progress)
+
+
+def dressing(
+    pattern: Pattern,
+    model: BodyModel,
+    body_vertices: NDArray[np.float32],
+    fabric: Fabric,
+    *,
+    edge_length_m: float = EDGE_LENGTH_M,
+) -> Generator[float, None, Garment]:
+    """`dress` in pieces of a fraction of a second; yields the share that is done."""
     pattern.check()
-    pattern_mesh = triangulate(pattern, edge_length_m)
-    mesh = sew(pattern_mesh)
-    start = arrange(pattern_mesh, mesh, model, body_vertices)
+    cut = triangulate(pattern, edge_length_m)
+    yield 0.0
+    mesh = sew(cut)
+    start = arrange(cut, mesh, model, body_vertices)
+    yield 0.0
     body = ContactBody.of_model(model, np.asarray(body_vertices, np.float32))
     simulation = ClothSimulation(mesh, fabric, start, body, on_arms=_on_arms(pattern, mesh))
     total = sum(stage.frames for stage in DRAPE)
@@ -156,18 +183,33 @@ def dress(
         for _ in range(stage.frames):
             simulation.step()
             done += 1
-            if on_progress is not None:
-                on_progress(done / total)
+            yield done / total
             moved = np.linalg.norm(simulation.positions - before, axis=1)
             before[:] = simulation.positions
             if np.mean(moved > REST_M) <= REST_SHARE:
                 break
-    if on_progress is not None:
-        on_progress(1.0)
+    yield 1.0
     simulation.settings = working
     if not np.isfinite(simulation.positions).all():
         raise InputError(f"{pattern.name}: the garment does not go round this body; give it more ease")
-    return Garment(pattern, simulation, body_vertices)
+    return Garment(cut, simulation, body_vertices)
+
+
+def altered(garment: Garment, pattern: Pattern, fabric: Fabric, model: BodyModel) -> Garment | None:
+    """`garment` cut anew to `pattern` in `fabric` without draping: the same particles with other shapes at rest.
+
+    It lies as `garment` did when first draped; `Garment.take_over` puts it where `garment` is now, and the cloth gives
+    way from there. None where the cut differs so much that it must be draped from the start. Raises `InputError` where
+    the pattern is unsound.
+    """
+    pattern.check()
+    cut = recut(garment.cut, pattern)
+    if cut is None:
+        return None
+    body = ContactBody.of_model(model, garment.home_body)
+    mesh = sew(cut)
+    simulation = ClothSimulation(mesh, fabric, garment.home, body, on_arms=_on_arms(pattern, mesh))
+    return Garment(cut, simulation, garment.home_body)
 
 
 def _on_arms(pattern: Pattern, mesh: SewnMesh) -> NDArray[np.bool_]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array, diags_array
+from scipy.sparse.linalg import splu
 from scipy.spatial import Delaunay, KDTree, QhullError
 
 from solver.errors import InputError
@@ -20,6 +22,9 @@ from solver.pattern.panel import EdgeRef, Panel, Pattern
 SMOOTHING_PASSES = 12
 CLEARANCE = 0.62
 """Least distance of inner points from the outline, in edge lengths."""
+
+RECUT_STRETCH = 1.7
+"""Most that a side of a triangle may grow or shrink when it is cut anew; longer sides show, shorter ones are stiff."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,60 @@ def triangulate(pattern: Pattern, edge_length_m: float = 0.012) -> PatternMesh:
         for panel in pattern.panels
     )
     return PatternMesh(pattern, panels)
+
+
+def recut(mesh: PatternMesh, pattern: Pattern) -> PatternMesh | None:
+    """The triangles of `mesh` laid into `pattern`, another version of the same design; None where they fit badly.
+
+    Points on edges keep their share of the edge; points inside follow those of the outline by the harmonic displacement
+    (uniform weights), so the same particles can be sewn and a drape goes on where it was.
+    """
+    if _outline(mesh.pattern) != _outline(pattern) or mesh.pattern.stitches != pattern.stitches:
+        return None
+    panels = []
+    for old, panel in zip(mesh.panels, pattern.panels, strict=True):
+        points = _laid_into(old, panel)
+        if points is None:
+            return None
+        panels.append(PanelMesh(panel, points, old.faces, old.edge_points))
+    return PatternMesh(pattern, tuple(panels))
+
+
+def _outline(pattern: Pattern) -> list[tuple[str, tuple[str, ...]]]:
+    return [(panel.name, tuple(edge.name for edge in panel.edges)) for panel in pattern.panels]
+
+
+def _laid_into(old: PanelMesh, panel: Panel) -> NDArray[np.float64] | None:
+    count = sum(len(indices) - 1 for indices in old.edge_points.values())
+    points = old.points.copy()
+    for before, edge in zip(old.panel.edges, panel.edges, strict=True):
+        indices = old.edge_points[before.name]
+        steps = np.linalg.norm(np.diff(old.points[indices], axis=0), axis=1)
+        points[indices] = edge.sample(np.concatenate([[0.0], np.cumsum(steps) / steps.sum()]))
+    if len(points) > count:
+        shift = np.zeros_like(points)
+        shift[:count] = points[:count] - old.points[:count]
+        here, there = old.faces.ravel(), old.faces[:, [1, 2, 0]].ravel()
+        ends = np.concatenate([here, there]), np.concatenate([there, here])
+        joined = coo_array((np.ones(len(ends[0])), ends), shape=(len(points),) * 2).tocsr()
+        laplacian = (diags_array(joined.sum(axis=1)) - joined).tocsr()
+        inner = splu(laplacian[count:, count:].tocsc())
+        points[count:] += inner.solve(-(laplacian[count:, :count] @ shift[:count]))
+    return points if _alike(old.points, points, old.faces) else None
+
+
+def _alike(before: NDArray, after: NDArray, faces: NDArray) -> bool:
+    """True where no triangle is turned over or much distorted."""
+    sides = [p[faces[:, [1, 2, 0]]] - p[faces] for p in (before, after)]
+    areas = [s[:, 0, 0] * s[:, 1, 1] - s[:, 0, 1] * s[:, 1, 0] for s in sides]
+    ratio = np.linalg.norm(sides[1], axis=2) / np.linalg.norm(sides[0], axis=2)
+    grown = areas[1] / areas[0]
+    return bool(
+        ratio.min() > 1.0 / RECUT_STRETCH
+        and ratio.max() < RECUT_STRETCH
+        and grown.min() > 1.0 / RECUT_STRETCH**1.5
+        and grown.max() < RECUT_STRETCH**1.5
+    )
 
 
 def _edge_fractions(pattern: Pattern, edge_length_m: float) -> dict[EdgeRef, NDArray[np.float64]]:

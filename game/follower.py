@@ -1,0 +1,110 @@
+"""Follows one person through a stream of frames: landmarks, the floor, the tracker."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from capture.landmarks import PoseLandmarker
+from capture.source import SourceInfo
+from solver.body import BodyModel
+from solver.errors import InputError, NotAPersonError, TrackingLostError
+from solver.ground import NoFloorError, assume_upright, estimate_ground
+from solver.tracking import BodyTracker
+from solver.types import BodyState, DepthNoise, Frame, Ground, Observation
+
+FLOOR_PATIENCE = 10
+"""Frames that the floor is looked for before the person's uprightness must do."""
+
+
+class Tracker(Protocol):
+    """What follows a body once the floor is known. `start` and `track` raise as `solver.tracking.BodyTracker` does."""
+
+    def start(self, observation: Observation, ground: Ground) -> BodyState:
+        """Finds the person and begins to follow."""
+        ...
+
+    def track(self, observation: Observation) -> BodyState:
+        """The body in the next frame."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one frame brought."""
+
+    observation: Observation
+    state: BodyState | None
+    """None while nobody is followed."""
+    reason: str
+    """Why nobody is followed; empty while someone is."""
+
+
+class Follower:
+    """Takes frames in order and finds the person again where they were lost."""
+
+    def __init__(self, model: BodyModel, info: SourceInfo, landmarker: PoseLandmarker) -> None:
+        """For the camera `info`. Raises `InputError` for a source without depth."""
+        if info.noise is None:
+            raise InputError(f"{info.name}: a scan needs a depth camera or a recording of one")
+        self.model = model
+        self.info = info
+        self.ground: Ground | None = None
+        self.tracker: Tracker = BodyTracker(model, info.intrinsics, info.noise)
+        self.following = False
+        self.seconds: dict[str, float] = {"landmarks": 0.0, "tracking": 0.0}
+        """Time spent by stage [s]."""
+        self._noise: DepthNoise = info.noise
+        self._landmarker = landmarker
+        self._floorless_frames = 0
+
+    def step(self, frame: Frame) -> Sight:
+        """Looks at the next frame. Raises `TrackingLostError` when the person is gone; the next frame begins anew."""
+        observation = self.observe(frame)
+        with self._timed("tracking"):
+            try:
+                return Sight(observation, self._follow(observation), "")
+            except (NotAPersonError, NoFloorError) as error:
+                return Sight(observation, None, str(error))
+            except TrackingLostError:
+                self.following = False
+                raise
+
+    def observe(self, frame: Frame) -> Observation:
+        """Only finds the person's outline and landmarks; nobody is followed."""
+        with self._timed("landmarks"):
+            return self._landmarker.observe(frame)
+
+    def restart(self) -> None:
+        """Finds the person anew in the next frame: there was a gap."""
+        self.following = False
+
+    def _follow(self, observation: Observation) -> BodyState:
+        if self.ground is None:
+            self.ground = self._find_ground(observation)
+        if not self.following:
+            state = self.tracker.start(observation, self.ground)
+            self.following = True
+            return state
+        return self.tracker.track(observation)
+
+    def _find_ground(self, observation: Observation) -> Ground:
+        frame = observation.frame
+        if frame.depth is None:
+            raise InputError(f"{self.info.name}: frame {frame.sequence} has no depth")
+        try:
+            return estimate_ground(frame.depth, frame.intrinsics, self._noise, frame.gravity)
+        except NoFloorError:
+            self._floorless_frames += 1
+            if self._floorless_frames < FLOOR_PATIENCE and observation.landmarks is None:
+                raise
+            return assume_upright(observation)
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        yield
+        self.seconds[name] += time.perf_counter() - begin

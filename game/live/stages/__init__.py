@@ -1,0 +1,1 @@
+"""The parts of the loop: plain objects with `step(input) -> output`."""

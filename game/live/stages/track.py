@@ -1,0 +1,132 @@
+"""Track: landmarks and body at camera rate, and what to tell the one who is scanned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from capture.landmarks import PoseLandmarker
+from game.follower import Follower, Sight
+from game.live.guidance import Guide, cut_off, measure_stand
+from game.live.messages import Captured, Order, Task, Tracked, TurnNews
+from game.protocol.snapshot import CameraMoment, Guidance
+from game.scan import Evidence
+from game.turn import FULL_TURN, Turn
+from solver.body import BodyModel
+from solver.errors import TrackingLostError
+from solver.types import Observation, read_only
+
+GAP_S = 0.6
+"""After a longer gap the person is found anew rather than followed."""
+SURE = 0.35
+CENSUS_S = 1.0
+"""Between two looks at how many people there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A frame to look at, and what for."""
+
+    order: Order
+    captured: Captured
+
+
+class TrackStage:
+    """Follows the shopper. Without an order to scan or follow it tells only whether somebody is there."""
+
+    def __init__(
+        self,
+        model: BodyModel,
+        open_landmarker: Callable[[], PoseLandmarker],
+        count_people: Callable[[Captured], int] | None = None,
+    ) -> None:
+        """`count_people` tells how many are in a frame; without it one is believed."""
+        self._model, self._open, self._count_people = model, open_landmarker, count_people
+        self._landmarker = open_landmarker()
+        self._follower: Follower | None = None
+        self._connection = 0
+        self._restart()
+
+    def _restart(self) -> None:
+        self._turn = Turn(self._model)
+        self._guide = Guide()
+        self._scan = -1
+        self._last_at = self._began_at = -np.inf
+        self._frames = 0
+        self._people, self._census_at = 1, -np.inf
+        self._evidence: Evidence | None = None
+
+    def step(self, item: Look) -> Tracked:
+        """Looks at the frame. Raises `InputError` for a source that nobody can be followed with."""
+        captured, order = item.captured, item.order
+        frame = captured.frame
+        if self._follower is None or captured.connection != self._connection:
+            self._follower = Follower(self._model, captured.info, self._landmarker)
+            self._connection = captured.connection
+        if order.task not in (Task.SCAN, Task.FOLLOW):
+            seen = self._follower.observe(frame)
+            return Tracked(order, seen.landmarks is not None, None, None, None, captured.info.noise)
+        if frame.captured_at - self._last_at > GAP_S:
+            self._follower.restart()
+        self._last_at = frame.captured_at
+        try:
+            sight = self._follower.step(frame)
+        except TrackingLostError as error:
+            self._turn.begin()
+            sight = Sight(Observation(frame, None, None), None, str(error))
+        turn = self._watch_turn(order, captured, sight) if order.task is Task.SCAN else None
+        observation, state = sight.observation, sight.state
+        person = None
+        if observation.mask is not None:
+            person = read_only(np.where(observation.mask > 0.5, np.uint8(255), np.uint8(0)))
+        moment = CameraMoment(frame, self._follower.ground, person, state, captured.info.noise is None)
+        present = observation.landmarks is not None or (state is not None and state.confidence > SURE)
+        return Tracked(order, present, moment, observation, turn, captured.info.noise)
+
+    def _watch_turn(self, order: Order, captured: Captured, sight: Sight) -> TurnNews:
+        assert self._follower is not None
+        frame, at = captured.frame, captured.frame.captured_at
+        if order.scan != self._scan:
+            self._restart()
+            self._scan, self._began_at, self._last_at = order.scan, at, at
+        self._frames += 1
+        if self._count_people is not None and at - self._census_at >= CENSUS_S:
+            self._people, self._census_at = self._count_people(captured), at
+        turn, ground = self._turn, self._follower.ground
+        if self._evidence is not None:
+            return TurnNews(Guidance.DONE, self._evidence.turned, 1.0, self._evidence)
+        stand = None
+        if sight.state is not None and ground is not None:
+            turn.watch(sight.observation, ground, sight.state)
+            if sight.state.confidence > SURE:
+                stand = measure_stand(self._model, sight.state, ground, frame)
+        landmarks = sight.observation.landmarks
+        guidance = self._guide.judge(
+            at,
+            stand,
+            seen_cut_off=landmarks is not None and cut_off(landmarks, frame),
+            people=self._people,
+            turned=turn.turned,
+            turn_rate=turn.rate,
+            walking=turn.speed,
+            complete=turn.complete,
+        )
+        if turn.complete and ground is not None:
+            seconds = dict(self._follower.seconds)
+            self._evidence = Evidence(
+                ground, turn.keyframes, captured.info, self._frames, at - self._began_at, turn.turned, seconds
+            )
+        return TurnNews(guidance, turn.turned, min(abs(turn.turned) / FULL_TURN, 1.0), self._evidence)
+
+    def forget(self) -> None:
+        """Drops everything, the landmarker's memory of the person too."""
+        self._landmarker.close()
+        self._landmarker = self._open()
+        self._follower = None
+        self._restart()
+
+    def close(self) -> None:
+        """Closes the landmarker."""
+        self._landmarker.close()
