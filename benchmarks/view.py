@@ -10,7 +10,7 @@ import numpy as np
 from game.appearance import paint_body
 from game.assets import load_body_model
 from game.view.context import Context
-from game.view.quality import FINE, LIVE, Quality
+from game.view.quality import FINE, SOFTWARE, Quality
 from game.view.stage import Stage
 from solver.ambient import ambient_visibility
 from solver.body import canonical_pose, joint_transforms, shape_body, skin
@@ -23,7 +23,7 @@ def run(json: bool) -> dict:
     """Times frames with passes taken away one after the other; prints a table unless `json`."""
     context = Context()
     result: dict[str, object] = {"renderer": context.renderer, "size": list(SIZE)}
-    for name, quality in (("live", LIVE), ("fine", FINE)):
+    for name, quality in (("live", SOFTWARE), ("fine", FINE)):
         result[name] = _time_quality(context, quality, FRAMES[name])
     result["ambient_visibility_ms"] = _least_ms(_ambient(), 3)
     if not json:
