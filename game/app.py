@@ -37,6 +37,14 @@ class Scene(Protocol):
         """The canvas has another size."""
 
 
+class Visitor(Protocol):
+    """Who answers screens without hands."""
+
+    def answer(self, snapshot: Snapshot) -> Command | None:
+        """What to ask of the session now, if anything."""
+        ...
+
+
 SceneMaker = Callable[[Display, Dresser], Scene]
 
 
@@ -51,6 +59,11 @@ class App:
         self._current: Screen | None = None
         self._had_shopper = False
         self.frame_count = 0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Of the pictures (width, height) [px]."""
+        return self.display.size
 
     @property
     def screen(self) -> Screen | None:
@@ -81,8 +94,9 @@ class App:
         lockstep_fps: float | None = None,
         on_picture: Callable[[NDArray[np.uint8]], None] | None = None,
         until: Callable[[Snapshot], bool] | None = None,
+        visitor: Visitor | None = None,
     ) -> None:
-        """Draws until the window is closed, `frames` pictures are drawn or `until` holds.
+        """Draws until the window is closed, `frames` pictures are drawn or `until` holds; `visitor` answers screens.
 
         With `lockstep_fps` the session's clock is advanced by one picture each time, however long that takes.
         """
@@ -97,6 +111,9 @@ class App:
             inputs = self.display.read_inputs()
             if inputs.quit:
                 return
+            answer = visitor.answer(self.session.latest()) if visitor else None
+            if answer is not None:
+                self.session.ask(answer)
             picture = self.step(dt, inputs, read=on_picture is not None)
             if picture is not None and on_picture is not None:
                 on_picture(picture)
@@ -104,6 +121,11 @@ class App:
                 return
 
     def close(self) -> None:
+        """Leaves the screen, gives everything of the shopper back and closes the display."""
+        self.leave()
+        self.display.close()
+
+    def leave(self) -> None:
         """Leaves the screen and gives everything of the shopper back; the display stays open."""
         if self._current is not None:
             self.scene.exit()

@@ -44,7 +44,7 @@ class Keep(Screen):
         canvas = self.display.canvas
         self.add_wordmark()
         width = min(canvas.width - 2 * MARGIN, 484.0)
-        height = (560.0 if canvas.portrait else 452.0) if snapshot.keeping else (372.0 if canvas.portrait else 352.0)
+        height = (500.0 if canvas.portrait else 452.0) if snapshot.keeping else (372.0 if canvas.portrait else 352.0)
         left = MARGIN if canvas.portrait else canvas.width - MARGIN - width
         top = canvas.height - MARGIN - height if canvas.portrait else (canvas.height - height) / 2 + 10
         card = Rect(left, top, width, height)
@@ -125,7 +125,7 @@ class Keep(Screen):
         stage.place_studio(center)
         tall = float(shopper.canonical[:, 2].max())
         span = np.array([[*(center - 0.34 * tall), 0.0], [*(center + 0.34 * tall), 1.06 * tall]], np.float32)
-        stage.camera.frame_body(span, margin=1.0, within=self._within)
+        stage.camera.frame_body(span, margin=1.0, within=self.flipped(self._within))
 
 
 def qr_picture(text: str) -> np.ndarray:

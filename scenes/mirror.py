@@ -7,6 +7,7 @@ import numpy as np
 from game.materials import Print
 from game.protocol.commands import Alter, ChooseColor, ChooseFabric, ChoosePrint, GoToKeep, Redo, See, TryOn, Undo
 from game.protocol.snapshot import Choice, SeeAs, Shopper, Snapshot
+from game.view.camera import Crop
 from game.view.interface.canvas import Layer, Plate, Rect, Ring, Text
 from game.view.interface.inputs import Action
 from game.view.interface.style import (
@@ -26,9 +27,11 @@ from scenes.screen import Screen
 
 FABRIC, PRINT, COLOR = "Fabric", "Print", "Colour"
 CARDS_HEIGHT, PANEL_HEIGHT, ROW_HEIGHT = 104.0, 158.0, 56.0
-HEAD_ROOM = 1.10
+HEAD_ROOM = 1.13
 """Raised hands need air above the head."""
 FOLLOW_S = 1.6
+ZOOM = 1.28
+"""A person stands small in a camera's picture, and the lower third of the mirror is for the controls."""
 
 
 class Mirror(Screen):
@@ -39,6 +42,7 @@ class Mirror(Screen):
         self._topic = snapshot.choices[0].name if snapshot.choices else FABRIC
         self._center: np.ndarray | None = None
         self._framed: tuple | None = None
+        self._head: np.ndarray | None = None
         super().enter(snapshot)
 
     def arrange(self, snapshot: Snapshot) -> None:
@@ -65,7 +69,7 @@ class Mirror(Screen):
         self._content: Layer | None = None
         self._fill_panel(snapshot)
         if canvas.portrait:
-            self._within = (0.0, 58 / canvas.height, 1.0, (cards.y - 10) / canvas.height)
+            self._within = (0.0, 48 / canvas.height, 1.0, (cards.y + 2) / canvas.height)
         else:
             self._within = (0.0, 0.07, (left - 8) / canvas.width, 0.96)
         self._framed = None
@@ -139,7 +143,7 @@ class Mirror(Screen):
             glass = self.display.glass
             glass.set_veil((0.0, 0.0, 0.0, 0.0))
             glass.set_vignette(0.12, 0.25)
-            self.dresser.dress_glass(snapshot)
+            self.dresser.dress_glass(snapshot, self._crop(snapshot, dt))
             self.display.show_glass()
         else:
             self.dresser.dress_stage(snapshot)
@@ -242,6 +246,25 @@ class Mirror(Screen):
 
     # ---------------------------------------------------------------- the camera
 
+    def _crop(self, snapshot: Snapshot, dt: float) -> Crop:
+        """The picture a little nearer, the shopper's head where the controls leave room; follows them slowly."""
+        portrait = self.display.canvas.portrait
+        at = (0.5, 0.14) if portrait else (1.0 - self._within[2] / 2, 0.16)
+        camera = snapshot.camera
+        if camera is not None and camera.person is not None and camera.person.any():
+            rows = np.flatnonzero(camera.person.any(1))
+            columns = np.flatnonzero(camera.person[rows[0] : rows[0] + max(8, len(rows) // 6)].any(0))
+            height, width = camera.person.shape
+            head = np.array([columns.mean() / width, rows[0] / height])
+            if self._head is None:
+                self._head = head
+            elif np.linalg.norm(head - self._head) > 0.03:
+                self._head = np.array([approach(self._head[i], head[i], FOLLOW_S, dt) for i in range(2)])
+        if self._head is None:
+            return Crop()
+        point = (round(float(self._head[0]), 3), round(float(self._head[1]), 3))
+        return Crop(ZOOM if portrait else 1.0, point, at)
+
     def _frame(self, snapshot: Snapshot, dt: float) -> None:
         """Follows the avatar about the room, slowly; stands still while it does."""
         shopper, dressed = snapshot.shopper, snapshot.dressed
@@ -258,7 +281,7 @@ class Mirror(Screen):
         self._framed = framed
         stage = self.display.stage
         stage.place_studio(self._center)
-        stage.camera.frame_body(_span(shopper, self._center), margin=1.0, within=self._within)
+        stage.camera.frame_body(_span(shopper, self._center), margin=1.0, within=self.flipped(self._within))
 
 
 def _span(shopper: Shopper, center: np.ndarray) -> np.ndarray:

@@ -57,10 +57,10 @@ class Reveal(Screen):
         """The body above a card of measures; in landscape beside it."""
         canvas = self.display.canvas
         self.add_wordmark()
-        columns, pad, row = (3, 26.0, 84.0) if canvas.portrait else (2, 26.0, 78.0)
+        columns, pad, row = (3, 26.0, 98.0) if canvas.portrait else (2, 24.0, 92.0)
         rows = math.ceil(len(MEASURES) / columns)
         width = canvas.width - 2 * MARGIN if canvas.portrait else 372.0
-        height = rows * row + 2 * pad - 14 + 30
+        height = rows * row + 2 * pad - 12 + 26
         left = MARGIN if canvas.portrait else canvas.width - MARGIN - width
         buttons = 60.0
         top = canvas.height - MARGIN - buttons - GAP - height
@@ -73,10 +73,10 @@ class Reveal(Screen):
             x, y = left + pad + (i % columns) * cell, top + pad + (i // columns) * row
             Text(self.layer, label, LABEL, INK_SOFT, (x, y + 8))
             value = Text(self.layer, "", NUMBER, INK, (x, y + 40))
-            spread = Text(self.layer, "", SMALL, INK_SOFT, (x, y + 43))
+            spread = Text(self.layer, "", SMALL, INK_SOFT, (x, y + 67))
             self._values[key] = (value, spread)
             if i % columns:
-                Plate(self.layer, Rect(x - 16, y + 2, 1, row - 30), HAIRLINE)
+                Plate(self.layer, Rect(x - 16, y + 2, 1, row - 26), HAIRLINE)
         self._unseen = Text(
             self.layer, "", SMALL, INK_SOFT, (left + pad, top + height - pad - 2), width=width - 2 * pad
         )
@@ -138,8 +138,6 @@ class Reveal(Screen):
                 spread.set_text("")
                 continue
             value.set_text(f"{measure.value_mm / 10:.1f}")
-            x, y = value._place
-            spread.move((x + value.longest + 7, y + 3))
             spread.set_text(f"± {max(measure.std_mm / 10, 0.1):.1f} cm")
         self._unseen.set_text(_unseen_words(shopper))
 

@@ -9,7 +9,7 @@ import numpy as np
 from game.assets import load_body_model
 from game.protocol.commands import Consent
 from game.protocol.snapshot import Guidance, ScanProgress, Snapshot
-from game.view.figures import Figurine, mean_figure
+from game.view.figures import Figurine, mean_figure, outer_faces
 from game.view.interface.canvas import Rect, Ring, Text
 from game.view.interface.inputs import Action
 from game.view.interface.style import BODY, GLOW, HEADING, MARGIN, TITLE, WHITE, WHITE_SOFT, approach, with_opacity
@@ -121,7 +121,7 @@ class Scan(Screen):
         camera, scan = snapshot.camera, snapshot.scan
         assert camera is not None
         model = load_body_model()
-        self.display.glass.set_body(model.faces, model.vertex_count)
+        self.display.glass.set_body(outer_faces(), model.vertex_count)
         breath = 0.5 + 0.5 * math.sin(2.2 * self._age)
         if camera.body is not None and (scan is None or scan.guidance is not Guidance.STEP_IN):
             self.display.glass.show_glow(camera.body.vertices, with_opacity(GLOW, 0.42 + 0.10 * breath))
@@ -142,7 +142,7 @@ class Scan(Screen):
             foot, height = (0.66, 0.52) if canvas.portrait else (0.90, 0.74)
         else:
             # The picture is flipped: what shall be seen at the left stands at the right.
-            x, foot, height = (0.86, 0.955, 0.235) if canvas.portrait else (0.9, 0.93, 0.42)
+            x, foot, height = (0.82, 0.955, 0.22) if canvas.portrait else (0.88, 0.93, 0.40)
         pixel = np.array([x * k.width, foot * k.height])
         at = (float((pixel[0] - k.cx) / k.fx), float((pixel[1] - k.cy) / k.fy))
         tall = float(scan.surface.vertices[:, 2].max())

@@ -108,10 +108,18 @@ class Screen(ABC):
         self._age = FADE_S + 1.0
         self.layer.set_opacity(1.0)
 
+    @staticmethod
+    def flipped(within: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+        """Where to frame what the mirror's flip brings `within` (left, top, right, bottom; shares of the picture)."""
+        left, top, right, bottom = within
+        return 1.0 - right, top, 1.0 - left, bottom
+
     def add_wordmark(self) -> None:
         """The house's name, at the top."""
         color = WHITE_SOFT if self.on_dark else INK_SOFT
-        Text(self.layer, WORDMARK, OVERLINE, color, (self.display.canvas.width / 2, MARGIN + 10), "center")
+        canvas = self.display.canvas
+        place, align = ((canvas.width / 2, MARGIN + 10), "center") if canvas.portrait else ((MARGIN, MARGIN + 6), "left")
+        Text(self.layer, WORDMARK, OVERLINE, color, place, align)
 
     def _show_notice(self, words: str, dt: float) -> None:
         if words != self._notice:

@@ -8,6 +8,7 @@ in float depth;             // [m]
 #endif
 in vec3 as_ground;          // sRGB
 in vec3 as_figure;
+in float facing;            // 1 seen square on, 0 from aside, -1 from behind
 in vec2 pattern;
 in vec2 edge;               // distance from the nearest free edge and from the nearest seam [m]
 out vec4 result;
@@ -20,7 +21,8 @@ void main() {
     float line = max(1.0 - abs(edge.x - 0.020) / max(0.002, 1.2 * pixel), 0.0) * min(1.0, 0.0016 / pixel);
     float seam = max(1.0 - edge.y / max(0.003, 1.4 * pixel), 0.0) * min(1.0, 0.003 / pixel);
     screen *= (1.0 - 0.19 * line) * (1.0 - 0.16 * seam);
-    result = vec4(gl_FrontFacing ? screen : screen * 0.6, 1.0);
+    // The wrong side is darker; by the normal, not by the triangle, or every outline would be dotted.
+    result = vec4(screen * (1.0 - 0.42 * smoothstep(0.0, 0.35, -facing)), 1.0);
 #ifdef GLASS
     result = vec4(result.rgb * exposure, 1.0 - hidden(depth));
 #endif

@@ -4,6 +4,6 @@ in float facing;
 out vec4 result;
 
 void main() {
-    float rim = 1.0 - facing;
+    float rim = 1.0 - clamp(facing, 0.15, 1.0);
     result = vec4(glow.rgb, glow.a * (0.10 + 0.75 * rim * rim));
 }

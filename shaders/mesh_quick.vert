@@ -27,6 +27,7 @@ in float ambient;           // visibility
 #ifdef GLASS
 out float depth;             // from the camera [m]
 #endif
+out float facing;           // 1 seen square on, 0 from aside, -1 from behind
 out vec3 as_ground;
 out vec3 as_figure;
 out vec2 pattern;
@@ -53,6 +54,7 @@ void main() {
     ClothLight light = light_cloth(world, normal, visible, ambient, false);
     as_ground = to_screen(ground * light.diffuse + light.shine);
     as_figure = to_screen(figure * light.diffuse + light.shine);
+    facing = dot(normal, normalize(camera_position - world));
     pattern = panel;
     edge = trim;
 #ifdef GLASS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from panda3d.core import CS_yup_right, LMatrix4, MatrixLens, NodePath
@@ -60,14 +62,31 @@ def look_from(eye: NDArray, target: NDArray) -> NDArray[np.float64]:
     return T_wc
 
 
-def covering(intrinsics: Intrinsics, size: tuple[int, int]) -> tuple[Intrinsics, tuple[float, float, float, float]]:
-    """The camera with `intrinsics`, its picture enlarged until it covers `size` (width, height) [px] and cut evenly.
+class Crop(NamedTuple):
+    """How a camera's picture is cut to cover another one."""
+
+    zoom: float = 1.0
+    """Enlarged beyond what covering needs."""
+    point: tuple[float, float] = (0.5, 0.5)
+    """This point of the camera's picture (shares from left and top) ..."""
+    at: tuple[float, float] = (0.5, 0.5)
+    """... comes to lie at this one of the other, as far as there is picture."""
+
+
+def covering(
+    intrinsics: Intrinsics, size: tuple[int, int], crop: Crop | None = None
+) -> tuple[Intrinsics, tuple[float, float, float, float]]:
+    """The camera with `intrinsics`, its picture enlarged until it covers `size` (width, height) [px] and cut.
 
     Also the part of its picture that is left: left, top, width, height in shares of it.
     """
+    crop = crop or Crop()
     width, height, fx, fy, cx, cy = intrinsics
-    scale = max(size[0] / width, size[1] / height)
-    left, top = (width * scale - size[0]) / 2, (height * scale - size[1]) / 2
+    scale = max(size[0] / width, size[1] / height) * max(crop.zoom, 1.0)
+    left, top = (
+        min(max(crop.point[i] * (width, height)[i] * scale - crop.at[i] * size[i], 0.0), (width, height)[i] * scale - size[i])
+        for i in range(2)
+    )
     cut = Intrinsics(
         size[0], size[1], fx * scale, fy * scale, (cx + 0.5) * scale - left - 0.5, (cy + 0.5) * scale - top - 0.5
     )

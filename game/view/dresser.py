@@ -6,7 +6,9 @@ import numpy as np
 
 from game.assets import load_body_model
 from game.protocol.snapshot import Shopper, Snapshot, Worn
+from game.view.camera import Crop
 from game.view.display import Display
+from game.view.figures import outer_faces
 
 TUCK_EVERY = 30
 """Pictures between two looks at which skin lies under cloth."""
@@ -66,17 +68,17 @@ class Dresser:
         if recut or self._pictures % TUCK_EVERY == 0:
             stage.tuck_in()
 
-    def dress_glass(self, snapshot: Snapshot) -> None:
+    def dress_glass(self, snapshot: Snapshot, crop: Crop | None = None) -> None:
         """The camera's picture with what is worn over it."""
         camera, dressed = snapshot.camera, snapshot.dressed
         glass = self._display.glass
         if camera is None:
             return
-        glass.show_frame(camera.frame, camera.ground.T_wc if camera.ground else None)
+        glass.show_frame(camera.frame, camera.ground.T_wc if camera.ground else None, crop=crop)
         if dressed is None:
             return
         model = load_body_model()
-        glass.set_body(model.faces, model.vertex_count)
+        glass.set_body(outer_faces(), model.vertex_count)
         glass.hide_behind(camera.body.vertices if camera.body is not None else dressed.body)
         versions = tuple(mesh.version for mesh, _ in dressed.garments)
         if versions != self._in_glass:

@@ -39,6 +39,14 @@ def mean_figure() -> NDArray[np.float32]:
     return vertices
 
 
+@lru_cache(maxsize=1)
+def outer_faces() -> NDArray[np.int32]:
+    """The body model's triangles without eyeballs and the inside of the mouth, (F, 3)."""
+    model = load_body_model()
+    inner = model.in_region("mouth_inside", "eyes", "irises", "pupils")
+    return np.ascontiguousarray(model.faces[~inner[model.faces].any(1)])
+
+
 class Figurine:
     """A surface in frame b, standing somewhere in the picture as if it stood before the camera's lens."""
 

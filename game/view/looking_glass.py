@@ -17,7 +17,7 @@ from panda3d.core import (
 )
 
 from game.materials import Print, cloth_inputs, optics_of
-from game.view.camera import Camera, covering
+from game.view.camera import Camera, Crop, covering
 from game.view.geometry import DynamicMesh, whole_picture
 from game.view.lights import set_lamps
 from game.view.model import SEEN
@@ -94,6 +94,7 @@ class LookingGlass:
         self._depth: Texture | None = None
         self._frame: Frame | None = None
         self._soft = False
+        self._crop: Crop | None = None
         self._body: DynamicMesh | None = None
         self._body_path: NodePath | None = None
         self._normals: NormalField | None = None
@@ -113,11 +114,15 @@ class LookingGlass:
         """Darkens towards top and bottom, so that words can be read."""
         self._quad.set_shader_input("vignette", (top, bottom))
 
-    def show_frame(self, frame: Frame, T_wc: NDArray | None, soft: bool = False) -> None:
-        """The camera's picture from `T_wc` (4, 4); `soft` shows hardly more than its colours."""
-        if self._frame is frame and self._soft == soft:
+    def show_frame(self, frame: Frame, T_wc: NDArray | None, soft: bool = False, crop: Crop | None = None) -> None:
+        """The camera's picture from `T_wc` (4, 4); `soft` shows hardly more than its colours; `crop` says what of it."""
+        if self._frame is frame and self._soft == soft and self._crop == crop:
             return
-        self._frame, self._soft = frame, soft
+        if self._frame is frame and self._soft == soft:
+            self._crop = crop
+            self._aim(frame.intrinsics, self.camera.T_wc)
+            return
+        self._frame, self._soft, self._crop = frame, soft, crop
         if frame.color is not None:
             self._upload_color(frame.color, soft)
         if frame.depth is not None and not soft:
@@ -125,7 +130,7 @@ class LookingGlass:
         self._aim(frame.intrinsics, np.eye(4) if T_wc is None else T_wc)
 
     def _aim(self, intrinsics: Intrinsics, T_wc: NDArray) -> None:
-        seen, window = covering(intrinsics, self.pipeline.size)
+        seen, window = covering(intrinsics, self.pipeline.size, self._crop)
         self.camera.size = self.pipeline.size
         self.camera.set(seen, T_wc)
         self.root.set_shader_input("window", window)
@@ -187,7 +192,7 @@ class LookingGlass:
         """Garments are lit as brightly as the room in the picture; lamps stand about `center` (x, y) [m]."""
         if self._frame is not None and self._frame.color is not None:
             self._exposure += 0.25 * (exposure_of(self._frame.color, person) - self._exposure)
-        self.root.set_shader_input("exposure", tuple(self._exposure))
+        self.root.set_shader_input("exposure", tuple(map(float, self._exposure)))
         set_lamps(self.root, center, 0.0)
 
     def remove_garments(self) -> None:
@@ -202,7 +207,7 @@ class LookingGlass:
         if self._body_path is not None:
             self._body_path.remove_node()
         self._body = self._body_path = self._normals = None
-        self._color = self._depth = self._frame = None
+        self._color = self._depth = self._frame = self._crop = None
         self._show_nothing()
 
     def prepare(self, mirrored: bool = True) -> None:
