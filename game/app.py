@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -131,11 +132,14 @@ class App:
             self.scene.exit()
             self._current = None
         self._dresser.forget()
+        gc.collect()
 
     def _enter(self, snapshot: Snapshot) -> None:
         has_shopper = snapshot.shopper is not None
         if self._had_shopper and not has_shopper:
             self._dresser.forget()
+            # Widgets and what they call hold each other: what they show of the shopper is let go now, not some day.
+            gc.collect()
         self._had_shopper = has_shopper
         if snapshot.screen is self._current:
             return

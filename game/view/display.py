@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from panda3d.core import RenderState, TransformState
 
 from game.view.context import Context, Target, WindowOptions
 from game.view.interface.canvas import Canvas
@@ -86,6 +87,9 @@ class Display:
         if read:
             self._target.request()
         self.context.engine.render_frame()
+        # Without ShowBase nobody else does it, and states keep textures alive.
+        RenderState.garbage_collect()
+        TransformState.garbage_collect()
         return self._target.read() if read else None
 
     def forget(self) -> None:

@@ -207,6 +207,10 @@ class LookingGlass:
         if self._body_path is not None:
             self._body_path.remove_node()
         self._body = self._body_path = self._normals = None
+        for texture in (self._color, self._depth):
+            if texture is not None:
+                texture.clear_ram_image()
+                texture.release_all()
         self._color = self._depth = self._frame = self._crop = None
         self._show_nothing()
 

@@ -32,6 +32,7 @@ class Pipeline:
         self._region.set_sort(0)
         self._eye: NodePath | None = None
         self._open()
+        self.finish(False)
 
     @property
     def scene_size(self) -> tuple[int, int]:

@@ -49,6 +49,7 @@ class Stage:
         self._mirrored.set_scale(1, 1, -1)
         self.root.set_shader_input("floor_shine", FLOOR_SHINE)
         self.root.set_shader_input("polish", POLISH)
+        self.root.set_shader_input("camera_position", (0.0, 0.0, 0.0))
         self.lights = LightRig(self.context, self._people, quality.shadow_resolution)
         self.studio = Studio(self.context, self.root, quality)
 

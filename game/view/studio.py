@@ -155,6 +155,7 @@ class StillBackdrop:
         self._quad.set_depth_test(True)
         self._quad.set_bin("fixed", 15)
         self._quad.reparent_to(parent)
+        self._quad.hide()
 
     def look(self, eye: NodePath, size: tuple[int, int]) -> None:
         """As seen by the camera `eye` in a picture of `size` (width, height) [px]."""
@@ -191,3 +192,4 @@ class StillBackdrop:
         self._buffer.add_render_texture(picture, GraphicsOutput.RTM_bind_or_copy, GraphicsOutput.RTP_color)
         self._buffer.make_display_region().set_camera(self._camera)
         self._quad.set_shader_input("picture", picture)
+        self._quad.show()
