@@ -6,11 +6,17 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from game.protocol.engine import Graphics
+from game.protocol.session import Session
 from solver.errors import ChevalError
 
+if TYPE_CHECKING:
+    from game.app import App
+
 COMMANDS = {
+    "mirror": "the mirror: be scanned, try things on, leave without a trace (also without a command)",
     "demo": "one whole visit with the simulated shopper, unattended: scan, measures, T-shirt, film",
     "scan": "a person turning once in front of the camera -> body, measures, report",
     "measure": "measurements of any upright human mesh",
@@ -26,6 +32,21 @@ def open_graphics() -> Graphics:
     from game.view.graphics import OffscreenGraphics
 
     return OffscreenGraphics()
+
+
+def open_mirror(session: Session, size: tuple[int, int], headless: bool, fullscreen: bool, quality: str) -> App:
+    """The app with its screens, on a window or without one."""
+    from game.app import App
+    from game.view.display import Display
+    from scenes import SCREENS
+
+    return App(Display(size, headless, fullscreen, quality), session, SCREENS)
+
+
+def open_session(source: str | None, **options: Any) -> Session:
+    """The mirror's state and work before `source`."""
+    session = importlib.import_module("game.session")
+    return session.open_session(source, **options)
 
 
 def build_parser(chosen: str | None) -> argparse.ArgumentParser:
@@ -49,13 +70,17 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(subparser)
-        subparser.set_defaults(run=module.run, open_graphics=open_graphics)
+        subparser.set_defaults(
+            run=module.run, open_graphics=open_graphics, open_mirror=open_mirror, open_session=open_session
+        )
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status: 0 done, 2 usage, 3 bad input, 4 device lost, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if not any(word in COMMANDS for word in words) and not {"-h", "--help"} & set(words):
+        words.insert(0, "mirror")
     arguments = build_parser(next((word for word in words if not word.startswith("-")), None)).parse_args(words)
     try:
         return arguments.run(arguments)

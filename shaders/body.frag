@@ -1,6 +1,7 @@
 #version 330
 #include "color.glsl"
 #include "lighting.glsl"
+#include "skin.glsl"
 #ifdef MIRRORED
 #include "mirrored.glsl"
 #endif
@@ -18,15 +19,13 @@ uniform float suit;         // 1 where it is worn, 0 for a scan
 uniform vec3 hair_color;    // linear
 in vec3 world;
 in vec3 world_normal;
-#ifdef SHADOW_PER_VERTEX
-in float lit;        // how much of the key arrives: a softbox's shadows are as soft as the mesh is coarse
-#endif
 in vec3 anchor;
 in vec4 paint;
 in vec4 kind;
 out vec4 result;
 
-// White, iris and pupil by the angle from the gaze. A software rasteriser runs this for all of the body: no trigonometry.
+#ifdef EYES
+// White, iris and pupil by the angle from the gaze.
 vec3 eye_albedo(vec3 p) {
     bool left = p.x > 0.0;
     vec3 d = normalize(p - (left ? eye_left : eye_right));
@@ -43,6 +42,7 @@ vec3 eye_albedo(vec3 p) {
     vec3 seen = mix(iris, white, smoothstep(0.90, 1.10, r));
     return mix(vec3(0.004), seen, smoothstep(0.32, 0.42, r));
 }
+#endif
 
 void main() {
     vec3 n = normalize(world_normal);
@@ -60,19 +60,18 @@ void main() {
 #ifdef MIRRORED
     result = mirrored(albedo, world, n);
 #else
-    vec3 v = normalize(camera_position - world);
     float cloth = mix(kind.y, suited, suit), wet = kind.z;
     float skin = (1.0 - hair) * (1.0 - cloth);
     float open = paint.a;
     float gloss = 1.0;
 
-    if (kind.w > 0.5) {
-        albedo = eye_albedo(anchor);
-        wet = 1.0;
-        skin = 0.3;
-    }
+#ifdef EYES
+    albedo = eye_albedo(anchor);
+    wet = 1.0;
+    skin = 0.3;
+#endif
 #ifdef DETAIL
-    else {
+    if (kind.w <= 0.5) {
         // Pores and mottling of skin, strands of hair: anchored at rest, gone where they are finer than a pixel.
         float footprint = length(fwidth(anchor));
         float pores = value_noise(anchor * 1500.0) - 0.5;
@@ -83,41 +82,9 @@ void main() {
     }
 #endif
 
-    float roughness = mix(mix(mix(0.50, 0.60, hair), 0.85, cloth), 0.26, wet);
-    float f0 = mix(0.028, 0.02, cloth);
-    vec3 scatter = mix(vec3(0.06), vec3(0.32, 0.15, 0.10), skin);
-    #ifdef SHADOW_PER_VERTEX
-    float visible = lit;
-#else
     float visible = key_visibility(world, n, 1.4);
-#endif
-    float nv = max(dot(n, v), 0.0);
-
-    vec3 diffuse = vec3(0.0), specular = vec3(0.0);
-    for (int i = 0; i < LIGHT_COUNT; ++i) {
-        Light light = light_at(i, world);
-        float facing = dot(n, light.toward);
-        // Wrapped Lambert: scattering carries red light furthest past the terminator (Green 2004).
-        vec3 wrap = scatter + 0.4 * light.spread;
-        vec3 wrapped = facing + wrap;
-        if (wrapped.r <= 0.0) continue;
-        vec3 irradiance = light.irradiance;
-        // In the penumbra red comes back first as well.
-        if (i == 0) irradiance *= mix(vec3(visible), sqrt(vec3(visible)), scatter * 2.0);
-        diffuse += irradiance * clamp(wrapped / ((1.0 + wrap) * (1.0 + wrap)), 0.0, 1.0);
-        if (facing <= 0.0) continue;
-        vec3 h = normalize(v + light.toward);
-        float nh = max(dot(n, h), 0.0), vh = max(dot(v, h), 0.0);
-        float lobe = specular_lobe(nh, vh, light.spread, roughness);
-        // Skin shines in two lobes: oil over stratum corneum (Weyrich et al. 2006).
-        if (i == 0) lobe += 0.4 * skin * specular_lobe(nh, vh, light.spread, roughness * 0.6);
-        specular += irradiance * (lobe * facing * (f0 + (1.0 - f0) * schlick(vh)));
-    }
-    // Light bounces about in a fold of skin: its occlusion is redder than grey (Jimenez et al. 2016).
-    vec3 fold = mix(vec3(open), vec3(sqrt(open), open, open * open * 0.3 + open * 0.7), skin);
-    vec3 radiance = albedo * (diffuse * mix(vec3(1.0), fold, 0.6) + room_light(n) * fold);
-    radiance += specular * open * gloss;
-    radiance += room_light(reflect(-v, n)) * open * (0.02 + 0.5 * schlick(nv) * (1.0 - 0.6 * hair)) * mix(0.7, 1.8, wet);
+    SkinLight light = light_skin(world, n, visible, hair, cloth, skin, wet, open, gloss);
+    vec3 radiance = albedo * light.diffuse + light.specular;
     result = vec4(to_screen(radiance), 1.0);
 #endif
 }

@@ -1,6 +1,7 @@
 #version 330
 #include "color.glsl"
 #include "lighting.glsl"
+#include "textile.glsl"
 #ifdef MIRRORED
 #include "mirrored.glsl"
 #endif
@@ -8,58 +9,21 @@
 #include "noise.glsl"
 #endif
 
-// Prints lie on the flat pattern in metres, so that they follow the grain.
-const int PLAIN = 0, STRIPES = 1, PINSTRIPES = 2, CHECKS = 3, DOTS = 4;
-uniform vec3 ground;        // linear albedo
-uniform vec3 figure;        // linear albedo of the print
-uniform int print_kind;
-uniform float print_pitch;  // repeat [m]
-uniform float print_share;  // share of the repeat that the figure covers
+#include "weave.glsl"
 
 // The fabric's optics.
 const int WOVEN = 0, KNIT = 1, TWILL = 2;
 uniform int weave_kind;
 uniform float weave_pitch;  // [m]
 uniform float weave_depth;  // slope of the yarns' relief
-uniform float roughness;
-uniform float sheen;        // fuzz that catches light from the side
-uniform float sheerness;    // light that comes through
 uniform float melange;      // how unevenly the fibres took the dye
 
 in vec3 world;
 in vec3 world_normal;
-#ifdef SHADOW_PER_VERTEX
-in float lit;        // how much of the key arrives: a softbox's shadows are as soft as the mesh is coarse
-#endif
 in vec2 pattern;
 in vec2 edge;        // distance from the nearest free edge and from the nearest seam [m]
 in float open;       // ambient visibility
 out vec4 result;
-
-// Share of a pixel `width` wide around x that lies in a band of share s of each period 1.
-float band(float x, float s, float width) {
-    float d = abs(fract(x) - 0.5) - 0.5 * s;
-    return 1.0 - smoothstep(-0.5 * width, 0.5 * width, d);
-}
-
-float figure_cover(vec2 p, vec2 width) {
-    vec2 q = p / print_pitch, w = max(width / print_pitch, vec2(1e-4));
-    float cover = 0.0;
-    if (print_kind == STRIPES) cover = band(q.y, print_share, w.y);
-    else if (print_kind == PINSTRIPES) cover = band(q.x, print_share, w.x);
-    else if (print_kind == CHECKS) cover = 0.5 * (band(q.x, print_share, w.x) + band(q.y, print_share, w.y));
-    else if (print_kind == DOTS) {
-        vec2 cell = fract(q) - 0.5, shifted = fract(q + 0.5) - 0.5;
-        float d = min(length(cell), length(shifted)) - 0.5 * print_share;
-        cover = 1.0 - smoothstep(-0.5 * w.x, 0.5 * w.x, d);
-    }
-    // Finer than a pixel a print is its mean.
-    return mix(cover, print_kind == PLAIN ? 0.0 : print_share, smoothstep(0.5, 1.0, max(w.x, w.y)));
-}
-
-float bell(float x) {
-    return exp(-x * x);
-}
 
 // Slope of the relief of yarns or loops at p, in pattern axes.
 vec2 relief(vec2 p) {
@@ -88,7 +52,6 @@ void main() {
 #else
     bool inside = !gl_FrontFacing;
     if (inside) n = -n;
-    vec3 v = normalize(camera_position - world);
     float pixel = max(width.x, width.y);
     float groove = 0.0;
 #ifdef DETAIL
@@ -106,46 +69,11 @@ void main() {
     float fibre = value_noise(vec3(pattern * vec2(1300.0, 500.0), 1.0)) - 0.5 + 0.5 * (value_noise(vec3(pattern * 300.0, 2.0)) - 0.5);
     albedo *= 1.0 + melange * fibre;
 #endif
-    // A hem is folded over and stitched 20 mm from the edge: a shallow groove, a thicker edge.
-    float line = bell((edge.x - 0.020) / max(0.0011, 0.7 * pixel)) * min(1.0, 0.0016 / max(pixel, 1e-5));
-    float fold = 1.0 - smoothstep(0.0, 0.0035, edge.x);
-    // Along a seam the cloth dips into the stitches.
-    float seam = bell(edge.y / max(0.0016, 0.8 * pixel)) * min(1.0, 0.003 / max(pixel, 1e-5));
-    albedo *= (1.0 - 0.35 * line) * (1.0 - 0.30 * seam) * (1.0 - 0.12 * fold) * (1.0 - min(groove, 0.4));
+    albedo *= sewing_light(edge, pixel) * (1.0 - min(groove, 0.4));
 
-    #ifdef SHADOW_PER_VERTEX
-    float visible = lit;
-#else
     float visible = key_visibility(world, n, 1.4);
-#endif
-    float nv = max(dot(n, v), 0.0);
-    vec3 diffuse = vec3(0.0), shine = vec3(0.0);
-    for (int i = 0; i < LIGHT_COUNT; ++i) {
-        Light light = light_at(i, world);
-        float facing = dot(n, light.toward);
-        vec3 irradiance = light.irradiance * (i == 0 ? visible : 1.0);
-        float wrap = 0.10 + 0.4 * light.spread;
-        diffuse += irradiance * max((facing + wrap) / ((1.0 + wrap) * (1.0 + wrap)), 0.0);
-        diffuse += light.irradiance * sheerness * max(-facing, 0.0);
-        if (facing > 0.0) {
-            vec3 h = normalize(v + light.toward);
-            float nh = max(dot(n, h), 0.0), vh = max(dot(v, h), 0.0);
-            shine += irradiance * facing * (0.035 + 0.965 * schlick(vh)) * specular_lobe(nh, vh, light.spread, roughness);
-            float grazing = max(1.0 - nh * nh, 0.0);
-            // Fuzz: the sine-power lobe of Estevez and Kulla (2017), softened.
-            shine += albedo * irradiance * facing * sheen * 0.5 * grazing * sqrt(grazing) / max(facing + nv - facing * nv, 0.25);
-        }
-    }
-    vec3 ambient = room_light(n) * open;
-    diffuse *= mix(1.0, open, 0.5);
-    shine *= open;
-    if (inside) {
-        ambient *= 0.35;
-        diffuse *= 0.30;
-        shine *= 0.1;
-    }
-    vec3 radiance = albedo * (diffuse + ambient) + shine;
-    radiance += albedo * sheen * 0.35 * room_light(n) * schlick(nv);
+    ClothLight light = light_cloth(world, n, visible, open, inside);
+    vec3 radiance = albedo * light.diffuse + light.shine;
     result = vec4(to_screen(radiance), 1.0);
 #endif
 }

@@ -36,7 +36,7 @@ float key_visibility(vec3 position, vec3 n, float radius) {
     if (any(greaterThan(abs(p - 0.5), vec3(0.5)))) return 1.0;
     p.z -= 0.0008;
     float step = radius * key_texel;
-#ifdef SHADOW_PER_VERTEX
+#ifdef QUICK
     const int REACH = 1;
 #else
     const int REACH = 2;

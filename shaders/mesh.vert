@@ -1,9 +1,5 @@
 #version 330
 // A mesh that moves: body and garments alike.
-#ifdef SHADOW_PER_VERTEX
-#include "lighting.glsl"
-out float lit;
-#endif
 uniform mat4 p3d_ModelViewProjectionMatrix;
 in vec4 vertex;
 in vec3 normal;
@@ -30,9 +26,6 @@ void main() {
     world = vertex.xyz + normal * offset;
     world_normal = normal;
     gl_Position = p3d_ModelViewProjectionMatrix * vec4(world, 1.0);
-#ifdef SHADOW_PER_VERTEX
-    lit = key_visibility(world, normal, 1.6);
-#endif
 #ifdef BODY
     anchor = rest;
     paint = color;

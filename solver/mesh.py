@@ -21,3 +21,20 @@ def split_at_seams(
         (unique & 0xFFFFFFFF).astype(np.int32),
         inverse.reshape(-1, 3).astype(np.int32),
     )
+
+
+def thinned_faces(vertices: NDArray[np.float32], faces: NDArray[np.int32], cell_m: float) -> NDArray[np.int32]:
+    """Triangles of a coarser mesh over the same vertices (vertex clustering, Rossignac and Borrel 1993).
+
+    Of `vertices` (V, 3) [m] that share a cell of a grid of `cell_m` [m] the first stands for all; of `faces` (F, 3)
+    those remain whose corners are told apart, once each.
+    """
+    cells = np.floor(vertices / cell_m).astype(np.int64)
+    cells -= cells.min(0)
+    span = cells.max(0) + 1
+    key = (cells[:, 0] * span[1] + cells[:, 1]) * span[2] + cells[:, 2]
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    moved = first[inverse.ravel()][faces]
+    kept = moved[(moved[:, 0] != moved[:, 1]) & (moved[:, 1] != moved[:, 2]) & (moved[:, 2] != moved[:, 0])]
+    _, once = np.unique(np.sort(kept, 1), axis=0, return_index=True)
+    return kept[np.sort(once)].astype(np.int32)

@@ -19,7 +19,7 @@ from game.view.camera import look_from
 from game.view.context import Context, NoGraphicsError
 from game.view.coverage import GIVE, hidden_depth
 from game.view.portraits import portraits
-from game.view.quality import FINE, LIVE
+from game.view.quality import FINE, SOFTWARE
 from game.view.shaders import PROGRAMS, program, shader_source
 from game.view.stage import Stage
 from game.view.studio import FLOOR_HALF, paper_roll
@@ -42,7 +42,7 @@ def context():
 
 @pytest.fixture
 def stage(context):
-    stage = Stage(SIZE, LIVE, context)
+    stage = Stage(SIZE, SOFTWARE, context)
     yield stage
     stage.close()
 
@@ -118,7 +118,7 @@ def test_every_program_compiles(stage, name):
 
 def test_a_broken_program_would_be_noticed(stage):
     gsg = stage.context._host.get_gsg()
-    vertex, fragment, definitions = PROGRAMS["body"]
+    vertex, fragment, definitions = PROGRAMS["body_detail"]
     broken = shader_source(fragment, definitions).replace("to_screen(radiance)", "to_nowhere(radiance)")
     shader = Shader.make(Shader.SL_GLSL, shader_source(vertex, definitions), broken)
     stage.render()
@@ -230,7 +230,7 @@ def test_the_floor_reflects_only_what_stands_on_it(context):
     for lift in (0.0, 1.0):
         pictures = []
         for reflection in (True, False):
-            stage = Stage(SIZE, LIVE._replace(reflection=reflection), context)
+            stage = Stage(SIZE, SOFTWARE._replace(reflection=reflection), context)
             vertices = put_figure(stage)
             stage.update_body(vertices + np.array([0, 0, lift], np.float32))
             pictures.append(stage.render().astype(int))
@@ -251,7 +251,7 @@ def test_unknown_fabric_is_refused(stage):
         stage.add_garment(faces, uv, "adamantium")
 
 
-@pytest.mark.parametrize("quality", [LIVE, FINE], ids=["live", "fine"])
+@pytest.mark.parametrize("quality", [SOFTWARE, FINE], ids=["live", "fine"])
 def test_golden_figure(context, quality):
     stage = Stage(SIZE, quality, context)
     put_figure(stage)
@@ -368,7 +368,7 @@ def test_paper_is_one_sheet_with_a_patch_around_the_person():
 def test_stages_give_everything_back(context):
     before = context.engine.get_num_windows()
     for _ in range(3):
-        stage = Stage((32, 48), LIVE, context)
+        stage = Stage((32, 48), SOFTWARE, context)
         put_figure(stage)
         stage.render()
         stage.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from panda3d.core import CS_yup_right, LMatrix4, MatrixLens, NodePath
@@ -60,6 +62,38 @@ def look_from(eye: NDArray, target: NDArray) -> NDArray[np.float64]:
     return T_wc
 
 
+class Crop(NamedTuple):
+    """How a camera's picture is cut to cover another one."""
+
+    zoom: float = 1.0
+    """Enlarged beyond what covering needs."""
+    point: tuple[float, float] = (0.5, 0.5)
+    """This point of the camera's picture (shares from left and top) ..."""
+    at: tuple[float, float] = (0.5, 0.5)
+    """... comes to lie at this one of the other, as far as there is picture."""
+
+
+def covering(
+    intrinsics: Intrinsics, size: tuple[int, int], crop: Crop | None = None
+) -> tuple[Intrinsics, tuple[float, float, float, float]]:
+    """The camera with `intrinsics`, its picture enlarged until it covers `size` (width, height) [px] and cut.
+
+    Also the part of its picture that is left: left, top, width, height in shares of it.
+    """
+    crop = crop or Crop()
+    width, height, fx, fy, cx, cy = intrinsics
+    scale = max(size[0] / width, size[1] / height) * max(crop.zoom, 1.0)
+    left, top = (
+        min(max(crop.point[i] * (width, height)[i] * scale - crop.at[i] * size[i], 0.0), (width, height)[i] * scale - size[i])
+        for i in range(2)
+    )
+    cut = Intrinsics(
+        size[0], size[1], fx * scale, fy * scale, (cx + 0.5) * scale - left - 0.5, (cy + 0.5) * scale - top - 0.5
+    )
+    shares = (left / (width * scale), top / (height * scale), size[0] / (width * scale), size[1] / (height * scale))
+    return cut, shares
+
+
 class Camera:
     """A pinhole camera in frame w that Panda3D draws through."""
 
@@ -96,17 +130,23 @@ class Camera:
         )
 
     def frame_body(
-        self, vertices: NDArray, azimuth: float = 0.0, margin: float = 1.12, field_of_view: float = np.deg2rad(24.0)
+        self,
+        vertices: NDArray,
+        azimuth: float = 0.0,
+        margin: float = 1.12,
+        field_of_view: float = np.deg2rad(24.0),
+        within: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0),
     ) -> None:
         """Stand off so that `vertices` [m], (V, 3), frame w, fill the picture but for `margin`.
 
         `azimuth` [rad]: 0 looks along +y, as at a person who faces the mirror; positive walks round to the camera's
-        right (the person's left side).
+        right (the person's left side). `within` (left, top, right, bottom; shares of the picture) is the part of the
+        picture to fill.
         """
         low, high = vertices.min(0).astype(np.float64), vertices.max(0).astype(np.float64)
         center = (low + high) / 2
         self._frame(center, (high[2] - low[2]) * margin, np.abs(vertices[:, :2] - center[:2]).max() * 2 * margin,
-                    azimuth, field_of_view)  # fmt: skip
+                    azimuth, field_of_view, within)  # fmt: skip
 
     def frame_head(self, vertices: NDArray, azimuth: float = 0.0, height: float = 0.45) -> None:
         """A portrait: the top `height` [m] of `vertices` (V, 3), frame w."""
@@ -115,12 +155,23 @@ class Camera:
         center = np.append((head[:, :2].min(0) + head[:, :2].max(0)) / 2, top + 0.06 - height / 2)
         self._frame(center, height, 0.0, azimuth, np.deg2rad(16.0))
 
-    def _frame(self, center: NDArray, tall: float, wide: float, azimuth: float, field_of_view: float) -> None:
+    def _frame(
+        self,
+        center: NDArray,
+        tall: float,
+        wide: float,
+        azimuth: float,
+        field_of_view: float,
+        within: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0),
+    ) -> None:
         width, height = self.size
+        left, top, right, bottom = within
+        free_width, free_height = (right - left) * width, (bottom - top) * height
         focal = height / 2 / np.tan(field_of_view / 2)
-        distance = max(tall * focal / height, wide * focal / width)
+        distance = max(tall * focal / free_height, wide * focal / free_width)
         eye = center + distance * np.array([np.sin(azimuth), -np.cos(azimuth), 0.0])
-        self.set(Intrinsics(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2), look_from(eye, center))
+        cx, cy = (left + right) / 2 * width - 0.5, (top + bottom) / 2 * height - 0.5
+        self.set(Intrinsics(width, height, focal, focal, cx, cy), look_from(eye, center))
 
     @property
     def position(self) -> NDArray[np.float64]:

@@ -1,6 +1,8 @@
-"""The OpenGL context. Offscreen it opens no window and no audio device."""
+"""The OpenGL context, with or without a window."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -26,8 +28,11 @@ load_prc_file_data(
             "window-type none",
             "audio-library-name null",
             "textures-power-2 none",
-            "sync-video false",
+            "sync-video true",
             "gl-immutable-texture-storage true",
+            "text-minfilter linear",
+            "text-magfilter linear",
+            "text-kerning true",
             "notify-level-egldisplay fatal",
             "notify-level-x11display fatal",
         )
@@ -36,38 +41,52 @@ load_prc_file_data(
 
 # Without a screen the EGL-only module comes first: the windowing one would complain about the missing display.
 OFFSCREEN_MODULES = ("p3headlessgl", "pandagl")
+WINDOW_MODULES = ("pandagl",)
 
 
 class NoGraphicsError(ChevalError):
     """No OpenGL 3.3 context can be had on this machine."""
 
 
-class Context:
-    """An OpenGL context without a window. All buffers of one stage share it."""
+class WindowOptions(NamedTuple):
+    """What window to open."""
 
-    def __init__(self) -> None:
+    size: tuple[int, int]
+    """(width, height) [px]."""
+    title: str = "Cheval"
+    fullscreen: bool = False
+
+
+class Context:
+    """An OpenGL context. All buffers share it; with a window they share the window's."""
+
+    def __init__(self, window: WindowOptions | None = None) -> None:
         """Opens the first context that gives OpenGL 3.3. Raises `NoGraphicsError`."""
         self.engine = GraphicsEngine.get_global_ptr()
         failures = []
-        for module in OFFSCREEN_MODULES:
+        for module in OFFSCREEN_MODULES if window is None else WINDOW_MODULES:
             self.pipe = GraphicsPipeSelection.get_global_ptr().make_module_pipe(module)
             if self.pipe is None or not self.pipe.is_valid():
                 failures.append(f"{module}: no display")
                 continue
-            host = self._open("cheval-host", (8, 8), FrameBufferProperties.get_default(), None)
+            if window is None:
+                host = self._open("cheval-host", (8, 8), FrameBufferProperties.get_default(), None)
+            else:
+                host = self._open_window(window)
             if host is None:
                 failures.append(f"{module}: no context")
                 continue
             gsg = host.get_gsg()
             if (gsg.driver_version_major, gsg.driver_version_minor) >= (3, 3):
                 self._host = host
+                self.window: GraphicsOutput | None = None if window is None else host
                 return
             failures.append(f"{module}: OpenGL {gsg.driver_version_major}.{gsg.driver_version_minor} only")
             self.engine.remove_window(host)
-        raise NoGraphicsError(
-            f"no OpenGL 3.3 on this machine ({'; '.join(failures)}); install a GPU driver, or Mesa's software "
-            "rasteriser (Debian: libegl1 libgl1-mesa-dri)"
-        )
+        cure = "install a GPU driver, or Mesa's software rasteriser (Debian: libegl1 libgl1-mesa-dri)"
+        if window is not None:
+            cure = "start it where a screen is, or with --headless"
+        raise NoGraphicsError(f"no OpenGL 3.3 on this machine ({'; '.join(failures)}); {cure}")
 
     @property
     def renderer(self) -> str:
@@ -75,9 +94,25 @@ class Context:
         gsg = self._host.get_gsg()
         return f"{gsg.driver_renderer}, OpenGL {gsg.driver_version}"
 
-    def open_buffer(self, name: str, size: tuple[int, int], sort: int = 0) -> GraphicsOutput:
-        """A colour buffer of `size` (width, height) [px]; lower `sort` is drawn first. Raises `NoGraphicsError`."""
+    @property
+    def object_counts(self) -> dict[str, int]:
+        """How many objects of each kind the driver holds for us, and how many buffers are open."""
+        held = self._host.get_gsg().prepared_objects
+        return {
+            "textures": held.get_num_prepared_textures(),
+            "vertex_buffers": held.get_num_prepared_vertex_buffers(),
+            "index_buffers": held.get_num_prepared_index_buffers(),
+            "shaders": held.get_num_prepared_shaders(),
+            "outputs": self.engine.get_num_windows(),
+        }
+
+    def open_buffer(self, name: str, size: tuple[int, int], sort: int = 0, samples: int = 0) -> GraphicsOutput:
+        """A colour buffer of `size` (width, height) [px]; lower `sort` is drawn first; `samples` a pixel are averaged.
+
+        Raises `NoGraphicsError`.
+        """
         properties = FrameBufferProperties()
+        properties.set_multisamples(samples)
         properties.set_rgba_bits(8, 8, 8, 8)
         properties.set_depth_bits(24)
         buffer = self._open(name, size, properties, self._host, sort)
@@ -109,6 +144,25 @@ class Context:
         """Gives `buffer`, or the whole context, back to the driver."""
         self.engine.remove_window(buffer or self._host)
 
+    def _open_window(self, window: WindowOptions) -> GraphicsOutput | None:
+        properties = WindowProperties.size(*window.size)
+        properties.set_title(window.title)
+        properties.set_fullscreen(window.fullscreen)
+        if window.fullscreen:
+            properties.set_size(self.pipe.get_display_width(), self.pipe.get_display_height())
+        framebuffer = FrameBufferProperties.get_default()
+        opened = self.engine.make_output(
+            self.pipe, "cheval", 10, framebuffer, properties, GraphicsPipe.BF_require_window
+        )
+        if opened is None:
+            return None
+        self.engine.open_windows()
+        if not opened.is_valid():
+            self.engine.remove_window(opened)
+            return None
+        opened.set_clear_color_active(False)
+        return opened
+
     def _open(
         self,
         name: str,
@@ -133,15 +187,22 @@ class Context:
 
 
 class Target:
-    """A buffer with a copy of its picture in main memory."""
+    """A buffer whose picture is copied to main memory when it is asked for."""
 
-    def __init__(self, buffer: GraphicsOutput):
+    def __init__(self, buffer: GraphicsOutput, always: bool = True):
+        """`always` copies every picture, otherwise only those before which `request` was called."""
         self.buffer = buffer
         self._texture = Texture("picture")
-        buffer.add_render_texture(self._texture, GraphicsOutput.RTM_copy_ram, GraphicsOutput.RTP_color)
+        mode = GraphicsOutput.RTM_copy_ram if always else GraphicsOutput.RTM_triggered_copy_ram
+        buffer.add_render_texture(self._texture, mode, GraphicsOutput.RTP_color)
+
+    def request(self) -> None:
+        """The next picture drawn will be copied."""
+        self.buffer.trigger_copy()
 
     def read(self) -> NDArray[np.uint8]:
-        """The picture last drawn, shape (H, W, 3), sRGB, RGB order, top row first."""
+        """The picture last copied, shape (H, W, 3), sRGB, RGB order, top row first."""
         height, width = self._texture.get_y_size(), self._texture.get_x_size()
         pixels = np.frombuffer(self._texture.get_ram_image(), np.uint8).reshape(height, width, -1)
-        return cv2.flip(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB), 0)  # pyright: ignore[reportReturnType]
+        code = cv2.COLOR_BGRA2RGB if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB
+        return cv2.flip(cv2.cvtColor(pixels, code), 0)  # pyright: ignore[reportReturnType]

@@ -11,7 +11,7 @@ from game.appearance import BodyPaint
 from game.export.report import View
 from game.view.context import Context
 from game.view.portraits import portraits
-from game.view.quality import FINE, LIVE
+from game.view.quality import FINE, SOFTWARE
 from game.view.stage import Stage
 
 PORTRAIT_SIZE = (760, 1440)
@@ -35,7 +35,7 @@ class OffscreenGraphics:
 
     def open_stage(self, size: tuple[int, int], fine: bool = False) -> Stage:
         """A stage whose pictures are `size` (width, height) [px]; `fine` for stills."""
-        return Stage(size, FINE if fine else LIVE, self._context)
+        return Stage(size, FINE if fine else SOFTWARE, self._context)
 
     def portraits(
         self, faces: NDArray[np.int32], rest: NDArray[np.float32], paint: BodyPaint, vertices: NDArray[np.float32]

@@ -19,6 +19,7 @@ from panda3d.core import (
 
 from game.view.camera import OPENGL_FROM_OPENCV, look_from, opengl_lens, panda_matrix, set_view
 from game.view.context import Context
+from game.view.model import CASTING
 from game.view.shaders import program
 
 
@@ -49,6 +50,25 @@ SHADOW_HALF_WIDTH = 1.25
 SHADOW_AIM_HEIGHT = 0.85
 
 
+def set_lamps(receivers: NodePath, center: NDArray, azimuth: float) -> list[NDArray]:
+    """Lights `receivers` by lamps around `center` (x, y) [m], frame w, as seen by a camera at `azimuth` [rad].
+
+    Returns where the lamps are [m], (3,) each.
+    """
+    sine, cosine = np.sin(azimuth), np.cos(azimuth)
+    turn = np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
+    places = [np.array([center[0], center[1], 0.0]) + turn @ light.place for light in LIGHTS]
+    positions, colors = PTA_LVecBase4f(), PTA_LVecBase3f()
+    for light, position in zip(LIGHTS, places, strict=True):
+        positions.push_back(LVecBase4f(*position, light.half_size))
+        colors.push_back(LVecBase3f(*light.color))
+    receivers.set_shader_input("light_place", positions)
+    receivers.set_shader_input("light_color", colors)
+    for name, color in ROOM.items():
+        receivers.set_shader_input(name, LVecBase3f(*color))
+    return places
+
+
 class LightRig:
     """The lamps around one place of the floor, and the key's shadow map."""
 
@@ -63,6 +83,7 @@ class LightRig:
         state.set_attrib(ColorWriteAttrib.make(ColorWriteAttrib.C_off), 100)
         state.set_attrib(CullFaceAttrib.make(CullFaceAttrib.M_cull_none), 100)
         node.set_initial_state(state.get_state())
+        node.set_camera_mask(CASTING)
         # Without a scene of its own a camera draws all that hangs under its root: the floor would shadow itself.
         node.set_scene(casters)
         self._node = casters.attach_new_node(node)
@@ -72,19 +93,8 @@ class LightRig:
 
     def place(self, receivers: NodePath, center: NDArray, azimuth: float) -> None:
         """Stand the lamps around `center` (x, y) [m], frame w, as seen by a camera at `azimuth` [rad]."""
-        sine, cosine = np.sin(azimuth), np.cos(azimuth)
-        turn = np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
+        places = set_lamps(receivers, center, azimuth)
         base = np.array([center[0], center[1], 0.0])
-        places = [base + turn @ light.place for light in LIGHTS]
-        positions, colors = PTA_LVecBase4f(), PTA_LVecBase3f()
-        for light, position in zip(LIGHTS, places, strict=True):
-            positions.push_back(LVecBase4f(*position, light.half_size))
-            colors.push_back(LVecBase3f(*light.color))
-        receivers.set_shader_input("light_place", positions)
-        receivers.set_shader_input("light_color", colors)
-        for name, color in ROOM.items():
-            receivers.set_shader_input(name, LVecBase3f(*color))
-
         aim = base + np.array([0.0, 0.0, SHADOW_AIM_HEIGHT])
         T_wl = look_from(places[0], aim)
         distance = float(np.linalg.norm(places[0] - aim))

@@ -6,11 +6,63 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from panda3d.core import CullFaceAttrib, NodePath
+from panda3d.core import BitMask32, CullFaceAttrib, NodePath, TransparencyAttrib
 
 from game.view.geometry import DynamicMesh
+from game.view.quality import Quality
 from game.view.shaders import program
+from solver.mesh import thinned_faces
 from solver.normals import NormalField
+
+SEEN, CASTING = BitMask32.bit(0), BitMask32.bit(1)
+"""What the eye sees and what throws shadows: cameras have one or the other as their mask."""
+REFLECTED_M = 0.5
+"""The floor mirrors what is lower than this."""
+PROXY_CELL_M = 0.03
+"""Details of a shadow finer than this are lost in its penumbra."""
+
+
+class Part:
+    """Some of a model's triangles, with the vertices they need and a shader of their own."""
+
+    def __init__(
+        self,
+        name: str,
+        shader: str,
+        faces: NDArray[np.int32],
+        columns: Mapping[str, NDArray],
+        source: NDArray[np.int32] | None,
+        mask: BitMask32,
+    ):
+        """`faces` index drawn vertices, the rows of `columns`; `source` (N,) are their simulation vertices, by default
+        the same ones."""
+        used, index = np.unique(faces, return_inverse=True)
+        self._rows = None if len(used) == used[-1] + 1 else used
+        if self._rows is not None:
+            faces = index.reshape(-1, 3).astype(np.int32)
+            columns = {column: values[used] for column, values in columns.items()}
+            source = used.astype(np.int32) if source is None else source[used]
+        self._source = source
+        self._drawn = np.zeros((2, len(next(iter(columns.values()))), 3), np.float32)
+        self._mesh = DynamicMesh(name, faces, len(self._drawn[0]), columns)
+        self.columns = frozenset(columns)
+        self.path = NodePath(name)
+        self.path.attach_new_node(self._mesh.node)
+        self.path.set_shader(program(shader))
+        self.path.hide(BitMask32.all_on())
+        self.path.show_through(mask)
+
+    def update(self, vertices: NDArray[np.float32], normals: NDArray[np.float32]) -> None:
+        """Positions and normals of the simulation vertices."""
+        if self._source is not None:
+            np.take(vertices, self._source, 0, self._drawn[0], mode="clip")
+            np.take(normals, self._source, 0, self._drawn[1], mode="clip")
+            vertices, normals = self._drawn
+        self._mesh.update(vertices, normals)
+
+    def set_column(self, column: str, values: NDArray) -> None:
+        """New values of a column, one row per simulation vertex."""
+        self._mesh.set_column(column, values if self._source is None else values[self._source])
 
 
 class Model:
@@ -19,46 +71,61 @@ class Model:
     def __init__(
         self,
         kind: str,
-        detail: bool,
+        quality: Quality,
         faces: NDArray[np.int32],
         columns: Mapping[str, NDArray],
+        rest: NDArray[np.float32],
         source: NDArray[np.int32] | None = None,
         drawn_faces: NDArray[np.int32] | None = None,
+        eyes: NDArray[np.bool_] | None = None,
     ):
-        """`faces` (F, 3) index simulation vertices; `drawn_faces` drawn ones, vertex i of which is `source[i]`."""
-        self._source = source
+        """`faces` (F, 3) index simulation vertices, which lie at `rest` (V, 3) [m] once; `drawn_faces` drawn ones,
+        vertex i of which is `source[i]`; `eyes` (F,) are triangles of eyeballs."""
         self.faces = faces
         self.vertex_count = int(faces.max()) + 1 if source is None else max(int(faces.max()), int(source.max())) + 1
-        drawn_count = len(next(iter(columns.values())))
-        self._mesh = DynamicMesh(kind, faces if drawn_faces is None else drawn_faces, drawn_count, columns)
         self._normal_field = NormalField(faces, self.vertex_count)
         self.vertices = np.zeros((self.vertex_count, 3), np.float32)
         """Positions [m] of the last update, shape (V, 3), frame w."""
         self.normals = np.zeros((self.vertex_count, 3), np.float32)
-        self._drawn_vertices = self.vertices if source is None else np.zeros((drawn_count, 3), np.float32)
-        self._drawn_normals = self.normals if source is None else np.zeros((drawn_count, 3), np.float32)
+        drawn = faces if drawn_faces is None else drawn_faces
+        shader = f"{kind}_detail" if quality.detail else kind
         self.path = NodePath(kind)
-        self.path.attach_new_node(self._mesh.node)
-        self.path.set_shader(program(f"{kind}_detail" if detail else kind))
-        self.path.set_bin("fixed", 10)
         self.mirrored = NodePath(f"{kind}-mirrored")
-        self.mirrored.attach_new_node(self._mesh.node)
-        self.mirrored.set_shader(program(f"{kind}_mirrored"))
-        self.mirrored.set_bin("fixed", 20)
-        self.mirrored.set_attrib(CullFaceAttrib.make(CullFaceAttrib.M_cull_counter_clockwise))
+        skin = drawn if eyes is None or not eyes.any() else drawn[~eyes]
+        # A software rasteriser throws the shadow of a coarser mesh.
+        self._parts = [Part(kind, shader, skin, columns, source, SEEN if quality.still_backdrop else SEEN | CASTING)]
+        if quality.still_backdrop:
+            proxy = thinned_faces(rest, faces, PROXY_CELL_M)
+            blank = {"offset": np.zeros((self.vertex_count, 1), np.float32)}
+            self._parts.append(Part(f"{kind}-caster", "shadow", proxy, blank, None, CASTING))
+        if eyes is not None and eyes.any():
+            self._parts.append(Part("eyes", f"{shader}_eyes", drawn[eyes], columns, source, SEEN))
+        for part in self._parts:
+            part.path.reparent_to(self.path)
+        self.path.set_bin("fixed", 10)
+        self._reflection: Part | None = None
+        if quality.reflection:
+            self._add_reflection(kind, quality, drawn, columns, rest, source)
 
     def update(self, vertices: NDArray[np.float32]) -> None:
         """New positions [m], shape (V, 3), float32, frame w."""
         np.copyto(self.vertices, vertices)
         self._normal_field(self.vertices, self.normals)
-        if self._source is not None:
-            np.take(self.vertices, self._source, 0, self._drawn_vertices, mode="clip")
-            np.take(self.normals, self._source, 0, self._drawn_normals, mode="clip")
-        self._mesh.update(self._drawn_vertices, self._drawn_normals)
+        for part in self._parts:
+            part.update(self.vertices, self.normals)
+        if self._reflection is not None:
+            # Most garments end far above the floor.
+            if float(self.vertices[:, 2].min()) < REFLECTED_M:
+                self._reflection.path.show()
+                self._reflection.update(self.vertices, self.normals)
+            else:
+                self._reflection.path.hide()
 
     def set_column(self, column: str, values: NDArray) -> None:
         """New values of a column, one row per simulation vertex."""
-        self._mesh.set_column(column, values if self._source is None else values[self._source])
+        for part in (*self._parts, *((self._reflection,) if self._reflection else ())):
+            if column in part.columns:
+                part.set_column(column, values)
 
     def set_inputs(self, inputs: Mapping[str, object]) -> None:
         """Sets uniforms."""
@@ -70,3 +137,19 @@ class Model:
         """Takes the mesh off the stage."""
         self.path.remove_node()
         self.mirrored.remove_node()
+
+    def _add_reflection(self, kind, quality, drawn, columns, rest, source) -> None:
+        """Of a body the legs only; a garment may hang anywhere."""
+        faces = drawn
+        if kind == "body":
+            low = rest[:, 2] < rest[:, 2].min() + REFLECTED_M + 0.15
+            faces = drawn[low[drawn].all(1)]
+        if not len(faces):
+            return
+        over = "_over" if quality.still_backdrop else ""
+        self._reflection = Part(f"{kind}-mirrored", f"{kind}_mirrored{over}", faces, columns, source, SEEN)
+        self._reflection.path.reparent_to(self.mirrored)
+        self.mirrored.set_bin("fixed", 20)
+        self.mirrored.set_attrib(CullFaceAttrib.make(CullFaceAttrib.M_cull_counter_clockwise))
+        if quality.still_backdrop:
+            self.mirrored.set_transparency(TransparencyAttrib.M_alpha)

@@ -5,20 +5,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from panda3d.core import Camera as CameraNode
-from panda3d.core import CullFaceAttrib, GraphicsOutput, NodePath, Texture
+from panda3d.core import CullFaceAttrib, NodePath
 
 from game.appearance import BodyPaint
 from game.materials import Optics, Print, cloth_inputs, optics_of
 from game.view.camera import Camera
 from game.view.context import Context
 from game.view.coverage import hidden_depth
-from game.view.geometry import whole_picture
 from game.view.lights import LightRig
-from game.view.model import Model
-from game.view.quality import LIVE, Quality
-from game.view.shaders import program
-from game.view.studio import Studio, smooth_texture
-from game.view.tailoring import line_distances
+from game.view.model import SEEN, Model
+from game.view.pipeline import Pipeline
+from game.view.quality import SOFTWARE, Quality
+from game.view.studio import POLISH, Studio
+from game.view.tailoring import line_distances, panel_of
 from solver.ambient import ambient_visibility
 from solver.errors import UsageError
 from solver.mesh import split_at_seams
@@ -30,8 +29,17 @@ FLOOR_SHINE = (0.79, 0.77, 0.75)
 class Stage:
     """Owns buffers, lights, camera and meshes; `render` gives a picture. World frame w, metres."""
 
-    def __init__(self, size: tuple[int, int] = (540, 960), quality: Quality = LIVE, context: Context | None = None):
-        """`size` is (width, height) [px]. Raises `NoGraphicsError` where OpenGL cannot be had."""
+    def __init__(
+        self,
+        size: tuple[int, int] = (540, 960),
+        quality: Quality = SOFTWARE,
+        context: Context | None = None,
+        pipeline: Pipeline | None = None,
+    ):
+        """`size` is (width, height) [px]; without a `pipeline` pictures are read back with `render`.
+
+        Raises `NoGraphicsError` where OpenGL cannot be had.
+        """
         self.context = context or Context()
         self.size = size
         self.quality = quality
@@ -40,22 +48,27 @@ class Stage:
         self._mirrored = self.root.attach_new_node("mirrored")
         self._mirrored.set_scale(1, 1, -1)
         self.root.set_shader_input("floor_shine", FLOOR_SHINE)
+        self.root.set_shader_input("polish", POLISH)
+        self.root.set_shader_input("camera_position", (0.0, 0.0, 0.0))
         self.lights = LightRig(self.context, self._people, quality.shadow_resolution)
-        self.studio = Studio(self.context, self.root)
+        self.studio = Studio(self.context, self.root, quality)
 
-        self._scene, picture = self._open_scene()
-        eye = self.root.attach_new_node(CameraNode("eye"))
-        self._scene.make_display_region().set_camera(eye)
-        self.camera = Camera(eye, size)
-        self._finish = self._make_finish(picture)
-        self._target = self.context.open_target("finished", size, sort=10)
-        self._target.buffer.make_display_region().set_camera(self._finish.attach_new_node(CameraNode("finish")))
+        self._target = self.context.open_target("finished", size, sort=10) if pipeline is None else None
+        if pipeline is None:
+            assert self._target is not None
+            pipeline = Pipeline(self.context, size, quality, self._target.buffer)
+        self.pipeline = pipeline
+        self.eye = self.root.attach_new_node(CameraNode("eye"))
+        self.eye.node().set_camera_mask(SEEN)
+        self.camera = Camera(self.eye, size)
+        pipeline.show(self.eye)
 
         self._center = np.zeros(2)
         self._body: Model | None = None
         self._hair_depth = np.zeros(0, np.float32)
         self._garments: list[Model] = []
         self._edges: list[NDArray[np.float32]] = []
+        self._pictures = 0
         self.place_studio((0.0, 0.0))
 
     def place_studio(self, center: tuple[float, float] | NDArray, azimuth: float = 0.0) -> None:
@@ -75,7 +88,8 @@ class Stage:
             "offset": paint.hair_depth[:, None],
         }
         self._hair_depth = paint.hair_depth
-        self._body = self._attach(Model("body", self.quality.detail, faces, columns))
+        eyes = (paint.surface[:, 3] > 127)[faces].all(1)
+        self._body = self._attach(Model("body", self.quality, faces, columns, rest, eyes=eyes))
         self._body.set_inputs(paint.inputs)
 
     def update_body(self, vertices: NDArray[np.float32]) -> None:
@@ -91,11 +105,13 @@ class Stage:
         cloth: str | Optics = "jersey",
         printed: Print | None = None,
         uv_faces: NDArray[np.int32] | None = None,
+        rest: NDArray[np.float32] | None = None,
     ) -> int:
         """Put a garment on the stage and return its number.
 
         `faces` (F, 3) index its particles, counter-clockwise seen from outside; `panel_uv` (T, 2) are positions in the
-        flat pattern [m]; `uv_faces` (F, 3) index them where panels meet in shared particles (default: `faces`).
+        flat pattern [m]; `uv_faces` (F, 3) index them where panels meet in shared particles (default: `faces`). The
+        particles' positions `rest` (P, 3) [m], if they are known, let the shadow be thrown by a coarser mesh.
         """
         source, uv_index, drawn_faces = split_at_seams(faces, faces if uv_faces is None else uv_faces)
         edge, seam = line_distances(faces, drawn_faces, panel_uv[uv_index])
@@ -105,7 +121,11 @@ class Stage:
             "offset": np.zeros((len(source), 1), np.float32),
             "ambient": np.ones((len(source), 1), np.float32),
         }
-        model = self._attach(Model("cloth", self.quality.detail, faces, columns, source, drawn_faces))
+        if rest is None:
+            rest = np.zeros((int(faces.max()) + 1, 3), np.float32)
+            rest[source, :2] = panel_uv[uv_index]
+            rest[source, 2] = 100.0 * panel_of(drawn_faces, len(source))
+        model = self._attach(Model("cloth", self.quality, faces, columns, rest, source, drawn_faces))
         model.path.set_attrib(CullFaceAttrib.make(CullFaceAttrib.M_cull_none))
         self._garments.append(model)
         particle_edge = np.full(model.vertex_count, np.inf, np.float32)
@@ -141,8 +161,10 @@ class Stage:
             depth = hidden_depth(self._body.vertices, self._body.normals, layers)
             self._body.set_column("offset", (self._hair_depth - depth)[:, None])
 
-    def shade_folds(self) -> None:
-        """Darken what lies deep in folds and under arms, from how everything stands now; it costs a tenth of a second.
+    def shade_folds(self, directions: int = 48) -> None:
+        """Darken what lies deep in folds and under arms, from how everything stands now.
+
+        It costs a tenth of a second for 48 `directions`.
 
         It moves with the cloth, and stays right for as long as the drape is about the same.
         """
@@ -154,7 +176,7 @@ class Stage:
         faces = np.concatenate(
             [model.faces + np.int32(start) for model, start in zip(models, starts[:-1], strict=True)]
         )
-        visible = ambient_visibility(vertices, faces)
+        visible = ambient_visibility(vertices, faces, directions)
         for model, start, stop in zip(self._garments, starts[1:-1], starts[2:], strict=True):
             model.set_column("ambient", visible[start:stop, None])
 
@@ -162,41 +184,56 @@ class Stage:
         """Frame `vertices` [m], (V, 3), frame w, from the front or from `azimuth` [rad]."""
         self.camera.frame_body(vertices, azimuth, margin)
 
-    def render(self, mirrored: bool = False) -> NDArray[np.uint8]:
-        """Draws and reads back: sRGB, shape (H, W, 3), uint8. `mirrored` flips it last of all, as a mirror does."""
+    def prepare(self, mirrored: bool = False) -> None:
+        """Makes everything ready for the next picture that the engine draws. `mirrored` flips it last of all."""
         models = [model for model in (self._body, *self._garments) if model is not None]
         self.studio.update_contact(self._center, [model.vertices for model in models])
         self.root.set_shader_input("camera_position", tuple(map(float, self.camera.position)))
-        self._finish.set_shader_input("flip", -1.0 if mirrored else 1.0)
+        self.studio.look(self.eye, self.pipeline.scene_size)
+        casting = self._pictures % self.quality.shadow_every == 0
+        self.lights.buffer.set_active(casting)
+        self.studio.buffer.set_active(casting)
+        self._pictures += 1
+        self.pipeline.show(self.eye)
+        self.pipeline.finish(mirrored)
+
+    def rest_buffers(self) -> None:
+        """Draw none of the stage's own buffers: something else is shown."""
+        for buffer in (self.lights.buffer, self.studio.buffer):
+            buffer.set_active(False)
+        self._pictures = 0
+
+    def render(self, mirrored: bool = False) -> NDArray[np.uint8]:
+        """Draws and reads back: sRGB, shape (H, W, 3), uint8. `mirrored` flips it last of all, as a mirror does."""
+        if self._target is None:
+            raise UsageError("this stage draws onto a display: read the picture there")
+        self.prepare(mirrored)
         self.context.engine.render_frame()
         return self._target.read()
 
+    def resize(self, size: tuple[int, int]) -> None:
+        """Pictures are of another `size` (width, height) [px] from now on; aim the camera anew."""
+        self.size = size
+        self.camera.size = size
+
+    def clear(self) -> None:
+        """Take body and garments away: whoever they were is forgotten."""
+        self.remove_garments()
+        if self._body is not None:
+            self._body.remove()
+            self._body = None
+
     def close(self) -> None:
         """Gives buffers and meshes back."""
-        for buffer in (self._scene, self._target.buffer, self.lights.buffer, self.studio.buffer):
-            self.context.close(buffer)
+        self.clear()
+        if self._target is not None:
+            self.pipeline.close()
+            self.context.close(self._target.buffer)
+        self.context.close(self.lights.buffer)
+        self.studio.close()
         self.root.remove_node()
-        self._finish.remove_node()
 
     def _attach(self, model: Model) -> Model:
         model.path.reparent_to(self._people)
-        if self.quality.reflection:
-            model.mirrored.reparent_to(self._mirrored)
+        model.mirrored.reparent_to(self._mirrored)
         return model
-
-    def _open_scene(self) -> tuple[GraphicsOutput, Texture]:
-        fine = self.quality.supersampling
-        buffer = self.context.open_buffer("scene", (self.size[0] * fine, self.size[1] * fine))
-        buffer.set_clear_color_active(True)
-        buffer.set_clear_color((*FLOOR_SHINE, 1.0))
-        buffer.set_clear_depth_active(True)
-        picture = smooth_texture("scene")
-        buffer.add_render_texture(picture, GraphicsOutput.RTM_bind_or_copy, GraphicsOutput.RTP_color)
-        return buffer, picture
-
-    def _make_finish(self, picture: Texture) -> NodePath:
-        root = whole_picture("finish")
-        root.set_shader(program("finish"))
-        root.set_shader_input("picture", picture)
-        root.set_shader_input("pixel", (1.0 / self.size[0], 1.0 / self.size[1]))
-        return root

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from panda3d.core import Camera, GraphicsOutput, NodePath, SamplerState, Texture, TransparencyAttrib
+from panda3d.core import Camera, GraphicsOutput, LMatrix4, NodePath, SamplerState, Texture, TransparencyAttrib
 
 from game.view.context import Context
 from game.view.geometry import DynamicMesh, whole_picture
+from game.view.quality import Quality
 from game.view.shaders import program
 
 CURVE_START, CURVE_RADIUS = 1.8, 1.7
@@ -20,7 +21,6 @@ FLOOR_HALF = 1.5
 """The floor around the person is shaded per pixel, the rest of the paper per vertex [m]."""
 POLISH = 0.05
 
-FLOOR_LIGHT_CELLS = 160
 CONTACT_CELLS = 96
 CONTACT_HALF_WIDTH = 0.9
 
@@ -63,32 +63,39 @@ def smooth_texture(name: str) -> Texture:
 class Studio:
     """Backdrop and floor. Where something comes near the floor a small map darkens it, whatever its topology."""
 
-    def __init__(self, context: Context, parent: NodePath):
+    def __init__(self, context: Context, parent: NodePath, quality: Quality):
         vertices, faces, patch = paper_roll()
+        self._context = context
         self.node = parent.attach_new_node("studio")
         self.node.set_shader_input("paper", PAPER)
-        for name, triangles, order in (("floor", faces[patch], 30), ("paper", faces[~patch], 40)):
+        self._roll = NodePath("roll") if quality.still_backdrop else self.node
+        self._roll.set_shader_input("paper", PAPER)
+        drawn = [("floor_shade" if quality.still_backdrop else "floor", self.node, faces[patch], 30)]
+        drawn.append(("paper", self._roll, faces if quality.still_backdrop else faces[~patch], 40))
+        for name, place, triangles, order in drawn:
             mesh = DynamicMesh(name, triangles, len(vertices), {})
             mesh.update(vertices, np.zeros_like(vertices))
-            path = self.node.attach_new_node(mesh.node)
+            path = place.attach_new_node(mesh.node)
             path.set_shader(program(name))
             path.set_bin("fixed", order)
-        floor = self.node.find("floor")
-        floor.set_transparency(TransparencyAttrib.M_alpha)
-        floor.set_shader_input("floor_half", FLOOR_HALF)
-        floor.set_shader_input("polish", POLISH)
+        self.floor = self.node.find("floor*")
+        self.floor.set_transparency(TransparencyAttrib.M_alpha)
+        self.floor.set_depth_write(False)
+        self.floor.set_shader_input("floor_half", FLOOR_HALF)
         self._contact = smooth_texture("contact")
         self._contact.setup_2d_texture(CONTACT_CELLS, CONTACT_CELLS, Texture.T_unsigned_byte, Texture.F_rgba8)
-        self._floor = floor
         self._light = whole_picture("floor-light")
-        self._light.set_shader(program("floor_light"))
+        self._light.set_shader(program("floor_light_quick" if quality.still_backdrop else "floor_light"))
         self._light.set_shader_input("floor_half", FLOOR_HALF)
-        self.buffer = context.open_buffer("floor-light", (FLOOR_LIGHT_CELLS, FLOOR_LIGHT_CELLS), sort=-5)
+        self.buffer = context.open_buffer("floor-light", (quality.floor_light,) * 2, sort=-5)
         light = smooth_texture("floor-light")
         self.buffer.add_render_texture(light, GraphicsOutput.RTM_bind_or_copy, GraphicsOutput.RTP_color)
         self.buffer.make_display_region().set_camera(self._light.attach_new_node(Camera("floor-light")))
-        floor.set_shader_input("floor_light", light)
-        self._floor.set_shader_input("contact", self._contact)
+        self.floor.set_shader_input("floor_light", light)
+        self.floor.set_shader_input("contact", self._contact)
+        self._still: StillBackdrop | None = None
+        if quality.still_backdrop:
+            self._still = StillBackdrop(context, self._roll, parent)
         self.update_contact(np.zeros(2), [])
 
     def place(self, center: NDArray, azimuth: float, shadow_inputs: Mapping[str, object]) -> None:
@@ -96,10 +103,22 @@ class Studio:
 
         `shadow_inputs` are the light rig's, for that place.
         """
-        self.node.set_pos_hpr(float(center[0]), float(center[1]), 0.0, float(np.rad2deg(azimuth)), 0.0, 0.0)
+        for node in {self.node, self._roll}:
+            node.set_pos_hpr(float(center[0]), float(center[1]), 0.0, float(np.rad2deg(azimuth)), 0.0, 0.0)
         self._light.set_shader_input("patch_to_world", self.node.get_mat())
         for name, value in shadow_inputs.items():
             self._light.set_shader_input(name, value)
+
+    def look(self, eye: NodePath, size: tuple[int, int]) -> None:
+        """The next picture is seen by the camera `eye`, in `size` (width, height) [px]."""
+        if self._still is not None:
+            self._still.look(eye, size)
+
+    def close(self) -> None:
+        """Gives buffers back."""
+        self._context.close(self.buffer)
+        if self._still is not None:
+            self._still.close()
 
     def update_contact(self, center: NDArray, clouds: list[NDArray[np.float32]]) -> None:
         """Darken the floor under `clouds` of vertices (V, 3) [m], frame w, within 0.9 m of `center` (x, y)."""
@@ -118,4 +137,59 @@ class Studio:
         pixels[..., 2] = np.minimum(255 * 1.2 * touching, 255)
         pixels[..., 1] = np.minimum(255 * 1.5 * near, 255)
         memoryview(self._contact.modify_ram_image()).cast("B")[:] = pixels.data.cast("B")
-        self._floor.set_shader_input("contact_place", (float(center[0]), float(center[1]), CONTACT_HALF_WIDTH))
+        self.floor.set_shader_input("contact_place", (float(center[0]), float(center[1]), CONTACT_HALF_WIDTH))
+
+
+class StillBackdrop:
+    """Paper and floor as a picture, drawn anew only when they are seen from elsewhere."""
+
+    def __init__(self, context: Context, roll: NodePath, parent: NodePath):
+        self._context = context
+        self._roll = roll
+        self._size = (0, 0)
+        self._buffer: GraphicsOutput | None = None
+        self._seen: tuple[float, ...] = ()
+        self._camera = roll.attach_new_node(Camera("backdrop"))
+        self._quad = whole_picture("backdrop")
+        self._quad.set_shader(program("backdrop"))
+        self._quad.set_depth_test(True)
+        self._quad.set_bin("fixed", 15)
+        self._quad.reparent_to(parent)
+        self._quad.hide()
+
+    def look(self, eye: NodePath, size: tuple[int, int]) -> None:
+        """As seen by the camera `eye` in a picture of `size` (width, height) [px]."""
+        lens = eye.node().get_lens()
+        to_roll = LMatrix4(self._roll.get_mat())
+        to_roll.invert_in_place()
+        relative = eye.get_mat() * to_roll
+        matrices = (relative, lens.get_projection_mat())
+        seen = tuple(round(m.get_cell(i, j), 5) for m in matrices for i in range(4) for j in range(4))
+        if size != self._size:
+            self._open(size)
+        elif seen == self._seen:
+            if self._buffer is not None:
+                self._buffer.set_active(False)
+            return
+        self._seen = seen
+        self._camera.set_mat(relative)
+        self._camera.node().set_lens(lens)
+        assert self._buffer is not None
+        self._buffer.set_active(True)
+
+    def close(self) -> None:
+        """Gives the buffer back."""
+        if self._buffer is not None:
+            self._context.close(self._buffer)
+            self._buffer = None
+
+    def _open(self, size: tuple[int, int]) -> None:
+        self.close()
+        self._size = size
+        self._buffer = self._context.open_buffer("backdrop", size, sort=-6)
+        self._buffer.set_clear_depth_active(True)
+        picture = smooth_texture("backdrop")
+        self._buffer.add_render_texture(picture, GraphicsOutput.RTM_bind_or_copy, GraphicsOutput.RTP_color)
+        self._buffer.make_display_region().set_camera(self._camera)
+        self._quad.set_shader_input("picture", picture)
+        self._quad.show()

@@ -21,9 +21,15 @@ def line_distances(
     drawn_ends = drawn_faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
     free = _lonely(ends)
     sewn = _lonely(drawn_ends) & ~free
-    joined = coo_matrix((np.ones(len(drawn_ends)), (drawn_ends[:, 0], drawn_ends[:, 1])), shape=(len(panel_uv),) * 2)
-    _, panel = connected_components(joined, directed=False)
+    panel = panel_of(drawn_faces, len(panel_uv))
     return _distance(drawn_ends[free], panel, panel_uv), _distance(drawn_ends[sewn], panel, panel_uv)
+
+
+def panel_of(drawn_faces: NDArray[np.int32], count: int) -> NDArray[np.int32]:
+    """Number of the panel that each of `count` drawn vertices belongs to, (N,): pieces hang together by triangles."""
+    ends = drawn_faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
+    joined = coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(count,) * 2)
+    return connected_components(joined, directed=False)[1]
 
 
 def _lonely(ends: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -1,0 +1,109 @@
+"""The mirror's face: one context, one pipeline, what it shows, and what hands do to it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from panda3d.core import RenderState, TransformState
+
+from game.view.context import Context, Target, WindowOptions
+from game.view.interface.canvas import Canvas
+from game.view.interface.inputs import Hands, Inputs
+from game.view.looking_glass import LookingGlass
+from game.view.pipeline import Pipeline
+from game.view.quality import tier_for
+from game.view.stage import Stage
+
+
+class Display:
+    """A window, or without one a buffer; in either the same is drawn in the same way."""
+
+    def __init__(
+        self, size: tuple[int, int], headless: bool = False, fullscreen: bool = False, quality: str = "auto",
+        context: Context | None = None,
+    ):  # fmt: skip
+        """`size` (width, height) [px]. Raises `NoGraphicsError` and, for an unknown quality, `UsageError`."""
+        self._owns_context = context is None
+        self.context = context or Context(None if headless else WindowOptions(size, fullscreen=fullscreen))
+        self.quality = tier_for(self.context.renderer, quality)
+        window = self.context.window
+        if window is None:
+            self._output = self.context.open_buffer("finished", size, sort=20)
+            self._hands = None
+        else:
+            self._output = window
+            self._hands = Hands(window)
+            size = (window.get_x_size(), window.get_y_size())
+        self._target = Target(self._output, always=False)
+        self.size = size
+        self.pipeline = Pipeline(self.context, size, self.quality, self._output)
+        self.canvas = Canvas(self._output, size)
+        self.stage = Stage(size, self.quality, self.context, self.pipeline)
+        self.glass = LookingGlass(self.pipeline)
+        self._shown: Stage | LookingGlass = self.stage
+        self._mirrored = True
+
+    def show_stage(self, mirrored: bool) -> None:
+        """The studio, from the next picture on."""
+        self._shown, self._mirrored = self.stage, mirrored
+
+    def show_glass(self) -> None:
+        """The camera's picture as a mirror, from the next picture on."""
+        self._shown, self._mirrored = self.glass, True
+
+    def read_inputs(self) -> Inputs:
+        """What hands did since the last call; also notices that the window was closed."""
+        if self._hands is None:
+            return Inputs()
+        inputs = self._hands.read(self.canvas.width, self.canvas.height)
+        inputs.quit = not self._output.is_valid()
+        return inputs
+
+    def fit(self) -> bool:
+        """Follows the window's size; True if it has changed."""
+        size = (self._output.get_x_size(), self._output.get_y_size())
+        if size == self.size or min(size) < 16:
+            return False
+        self.resize(size)
+        return True
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Draws in another size (width, height) [px]."""
+        if self.context.window is None and size != (self._output.get_x_size(), self._output.get_y_size()):
+            self._output.set_size(*size)  # pyright: ignore[reportAttributeAccessIssue]
+        self.size = size
+        self.pipeline.resize(size)
+        self.canvas.resize(size)
+        self.stage.resize(size)
+        self.glass.resize()
+
+    def draw(self, read: bool = False) -> NDArray[np.uint8] | None:
+        """Draws one picture; with `read` returns it: sRGB, shape (H, W, 3)."""
+        if self._shown is self.stage:
+            self.stage.prepare(self._mirrored)
+        else:
+            self.stage.rest_buffers()
+            self.glass.prepare(self._mirrored)
+        if read:
+            self._target.request()
+        self.context.engine.render_frame()
+        # Without ShowBase nobody else does it, and states keep textures alive.
+        RenderState.garbage_collect()
+        TransformState.garbage_collect()
+        return self._target.read() if read else None
+
+    def forget(self) -> None:
+        """Takes everything of a shopper off stage and glass."""
+        self.stage.clear()
+        self.glass.clear()
+
+    def close(self) -> None:
+        """Gives everything back."""
+        self.glass.close()
+        self.stage.close()
+        self.canvas.close()
+        self.pipeline.close()
+        if self.context.window is None:
+            self.context.close(self._output)
+        if self._owns_context:
+            self.context.close()

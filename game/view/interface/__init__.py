@@ -1,0 +1,1 @@
+"""The interface's own design: type, space, colour, motion, and the things that are touched."""
