@@ -68,7 +68,7 @@ class ColorTracker(BodyTracker):
             fit.set_figure(landmarks, flipped)
             state = self._settled(state, landmarks, flipped)
             # A picture alone does not tell a front from a back; the last one before the person was lost does.
-            merit = 0.0 if known is None else _facing(state) @ _facing(known)
+            merit = 0.0 if known is None else float(_facing(state) @ _facing(known))
             if best is None or merit > best[0]:
                 best = merit, state, replace(fit.status)
         assert best is not None

@@ -59,7 +59,7 @@ def place_figure(landmarks: Landmarks, intrinsics: Intrinsics, scale: float = 1.
     place, *_ = np.linalg.lstsq(rows * root[:, None], values * root, rcond=None)
     if not place[2] > 0.3:
         raise NotAPersonError("the person in view cannot be placed: stand before the camera, whole in its picture")
-    return place
+    return np.asarray(place, np.float64)
 
 
 def figure_scale(model: BodyModel, landmarks: Landmarks) -> float:

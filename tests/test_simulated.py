@@ -435,8 +435,10 @@ def test_a_second_person(model, other):
         quiet = alone.clean_picture(k)
         shopper, depth = quiet.person.triangle >= 0, quiet.depth.copy()
         picture = crowd.clean_picture(k)
+        hidden = shopper & picture.other  # who stands beside may reach in front of an arm
+        assert hidden.sum() < 0.02 * shopper.sum() * (other == "beside") or not hidden.any()
+        shopper &= ~hidden
         np.testing.assert_array_equal(picture.depth[shopper], depth[shopper])
-        assert not (picture.other & shopper).any()
         assert (picture.depth[picture.other] < depth[picture.other]).all()
         np.testing.assert_array_equal(picture.depth[~picture.other], depth[~picture.other])
         np.testing.assert_array_equal(crowd.truth(k).joints, alone.truth(k).joints)

@@ -180,12 +180,13 @@ class SimulatedSource:
         if self._other is not None:
             person, figure, motion = self._other
             moment = motion.at(sequence / self.options.fps)
-            other = figure, joint_transforms(person.model, person.rest.joints, moment.pose, moment.T_wb)
+            transforms = joint_transforms(person.model, person.rest.joints, moment.pose, moment.T_wb)
+            other = figure, transforms, _shadows(person, transforms)
         if self._figure is None:
-            return self._stage.draw_room() if other is None else self._stage.draw(*other, 0.0, np.zeros((0, 4)))
+            return self._stage.draw_room() if other is None else self._stage.draw(other[0], other[1], 0.0, other[2])
         moment = self._moment(sequence)
         transforms = joint_transforms(self.person.model, self.person.rest.joints, moment.pose, moment.T_wb)
-        return self._stage.draw(self._figure, transforms, moment.breath, self._shadows(transforms), other)
+        return self._stage.draw(self._figure, transforms, moment.breath, _shadows(self.person, transforms), other)
 
     def _script(self) -> Script:
         options = self.options
@@ -208,16 +209,6 @@ class SimulatedSource:
 
     def _moment(self, sequence: int) -> Moment:
         return self._present()[1].at(sequence / self.options.fps)
-
-    def _shadows(self, transforms: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Soft shade below the pelvis and the feet: x, y, radius [m], strength."""
-        names, sizes = ("pelvis", "ball_l", "ball_r", "foot_l", "foot_r"), (0.40, 0.09, 0.09, 0.09, 0.09)
-        shadows = np.empty((len(names), 4))
-        for row, name, size in zip(shadows, names, sizes, strict=True):
-            j = self.person.model.joint(name)
-            x, y, z = transforms[j, :3, :3] @ self.person.rest.joints[j] + transforms[j, :3, 3]
-            row[:] = x, y, size, 0.35 if name == "pelvis" else 0.5 / (1.0 + 8.0 * max(z, 0.0))
-        return shadows
 
     def _add_bystander(self, model: BodyModel, smoother: SurfaceSmoother, options: SimulationOptions) -> None:
         other = draw_person(model, options.seed + 1_000_003, smoother)
@@ -255,3 +246,14 @@ class SimulatedSource:
             raise FrameTimeoutError(f"{self._info.name}: no frame within {timeout_s:g} s")
         if left > 0.0:
             time.sleep(left)
+
+
+def _shadows(person: Person, transforms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Soft shade below the pelvis and the feet: x, y, radius [m], strength."""
+    names, sizes = ("pelvis", "ball_l", "ball_r", "foot_l", "foot_r"), (0.40, 0.09, 0.09, 0.09, 0.09)
+    shadows = np.empty((len(names), 4))
+    for row, name, size in zip(shadows, names, sizes, strict=True):
+        j = person.model.joint(name)
+        x, y, z = transforms[j, :3, :3] @ person.rest.joints[j] + transforms[j, :3, 3]
+        row[:] = x, y, size, 0.35 if name == "pelvis" else 0.5 / (1.0 + 8.0 * max(z, 0.0))
+    return shadows

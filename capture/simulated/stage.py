@@ -85,15 +85,15 @@ class Stage:
         transforms: NDArray[np.float64],
         breath: float,
         shadows: NDArray[np.float64],
-        other: tuple[Figure, NDArray[np.float64]] | None = None,
+        other: tuple[Figure, NDArray[np.float64], NDArray[np.float64]] | None = None,
     ) -> CleanPicture:
         """The room with a figure: joint transforms (J, 4, 4) to the world, `breath` 0 .. 1, shadows as in
-        `compose_over_room`; `other` is a second figure and its transforms.
+        `compose_over_room`; `other` is a second figure with its transforms and shadows.
         """
         if other is None:
             raster = self._draw_over(self._room, figure, transforms, breath, shadows)
             return CleanPicture(self._depth, self._light, self._surface, raster)
-        drawn = self._draw_over(self._room, *other, 0.0, np.zeros((0, 4))).depth
+        drawn = self._draw_over(self._room, other[0], other[1], 0.0, other[2]).depth
         seen = (drawn > 0.0) & (drawn == self._depth)
         for kept, part in zip(self._crowd, (self._depth, self._light, self._surface), strict=True):
             np.copyto(kept, part)
