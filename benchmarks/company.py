@@ -43,7 +43,7 @@ def run(json: bool = False, shoppers: int = 1) -> dict[str, Any]:
 
 
 def _visit(model: BodyModel, seed: int, case: str) -> dict[str, Any]:
-    spec = f"seed={seed},fps=10,seconds=6,{case}"
+    spec = f"seed={seed},fps=5,seconds=6,{case}"
     landmarkers = {
         "landmarker alone": PoseLandmarker(POSE_LANDMARKER),
         "others masked": ShopperLandmarker(POSE_LANDMARKER),
