@@ -103,16 +103,19 @@ class ChildProcessSource:
         failed: Callable[[str], ChevalError] = camera_failed,
         start_patience_s: float = 20.0,
         lost_after_s: float = 3.0,
+        given_up: Callable[[], bool] = lambda: False,
     ) -> None:
         """Starts the child and waits until its source is open.
 
         Raises what opening raised there. When the child dies, is not open in `start_patience_s`, or lets readers wait
-        `lost_after_s` in all for one frame, it is killed, and `failed` makes the error from how it went.
+        `lost_after_s` in all for one frame, it is killed, and `failed` makes the error from how it went. The same when
+        `given_up()` turns true while its source is not open yet.
         """
         self._open_inner = open_inner
         self._failed = failed
         self._start_patience_s = start_patience_s
         self._lost_after_s = lost_after_s
+        self._given_up = given_up
         self._closed = False
         self._sequence_offset = 0
         self._last_sequence = -1
@@ -134,16 +137,23 @@ class ChildProcessSource:
         theirs.close()
         self._memory: SlotMemory | None = None
         try:
-            message = self._receive(self._start_patience_s)
-            if message is None:
-                raise self._failed(f"was not ready after {self._start_patience_s:g} s")
-            self._info: SourceInfo = message
+            self._info = self._await_info()
             self._memory = SlotMemory(self._info.intrinsics)
             self._connection.send(self._memory.name)
         except BaseException:
             self._kill()
             raise
         self._frame_at = time.monotonic()
+
+    def _await_info(self) -> SourceInfo:
+        deadline = time.monotonic() + self._start_patience_s
+        while time.monotonic() < deadline:
+            message = self._receive(min(CHILD_POLL_S, self._start_patience_s))
+            if message is not None:
+                return message
+            if self._given_up():
+                raise self._failed("was no longer wanted")
+        raise self._failed(f"was not ready after {self._start_patience_s:g} s")
 
     @property
     def info(self) -> SourceInfo:

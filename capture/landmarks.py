@@ -34,28 +34,8 @@ class PoseLandmarker:
 
         Raises `InputError` when the bundle is missing or not a pose landmarker.
         """
-        from mediapipe.tasks.python import BaseOptions, vision
-
-        try:
-            content = Path(model).read_bytes()
-        except OSError as error:
-            cure = "reinstall cheval, or run tools/build_pose_landmarker.py"
-            raise InputError(f"{model}: the pose model cannot be read ({error.strerror}); {cure}") from error
-        options = vision.PoseLandmarkerOptions(
-            base_options=BaseOptions(model_asset_buffer=content),
-            running_mode=vision.RunningMode.VIDEO,
-            num_poses=1,
-            min_pose_detection_confidence=confidence,
-            min_pose_presence_confidence=confidence,
-            min_tracking_confidence=confidence,
-            output_segmentation_masks=True,
-        )
-        try:
-            with quiet_native_log():
-                self._landmarker = vision.PoseLandmarker.create_from_options(options)
-        except (RuntimeError, ValueError, OSError) as error:
-            raise InputError(f"{model}: not a MediaPipe pose landmarker bundle ({_first_line(error)})") from error
-        self._close = weakref.finalize(self, _close_quietly, self._landmarker)
+        self._landmarker = load_landmarker(model, "VIDEO", 1, confidence, masks=True)
+        self._close = weakref.finalize(self, close_quietly, self._landmarker)
         self._settled = False
         self._timestamp_ms = 0
         self._clock_origin_s: float | None = None
@@ -84,13 +64,7 @@ class PoseLandmarker:
             return Observation(frame, None, None)
         self._settled = True
         height, width = frame.color.shape[:2]
-        points = result.pose_landmarks[0]
-        landmarks = Landmarks(
-            # MediaPipe measures from the image's corner; pixel centres are whole numbers here.
-            image=read_only(np.array([(p.x * width - 0.5, p.y * height - 0.5) for p in points], np.float32)),
-            visibility=read_only(np.clip(np.array([p.visibility for p in points], np.float32), 0.0, 1.0)),
-            world=read_only(np.array([(p.x, p.y, p.z) for p in result.pose_world_landmarks[0]], np.float32)),
-        )
+        landmarks = landmarks_of(result, 0, width, height)
         mask = np.empty((height, width), np.float32)
         mask[...] = result.segmentation_masks[0].numpy_view().reshape(height, width)
         return Observation(frame, read_only(mask), landmarks)
@@ -114,7 +88,44 @@ class PoseLandmarker:
         self.close()
 
 
-def _close_quietly(landmarker) -> None:
+def load_landmarker(model: Path, mode: str, people: int, confidence: float, masks: bool):
+    """MediaPipe's landmarker in running `mode` (VIDEO, IMAGE) for so many `people`. Raises `InputError`."""
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    try:
+        content = Path(model).read_bytes()
+    except OSError as error:
+        cure = "reinstall cheval, or run tools/build_pose_landmarker.py"
+        raise InputError(f"{model}: the pose model cannot be read ({error.strerror}); {cure}") from error
+    options = vision.PoseLandmarkerOptions(
+        base_options=BaseOptions(model_asset_buffer=content),
+        running_mode=vision.RunningMode[mode],
+        num_poses=people,
+        min_pose_detection_confidence=confidence,
+        min_pose_presence_confidence=confidence,
+        min_tracking_confidence=confidence,
+        output_segmentation_masks=masks,
+    )
+    try:
+        with quiet_native_log():
+            return vision.PoseLandmarker.create_from_options(options)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise InputError(f"{model}: not a MediaPipe pose landmarker bundle ({_first_line(error)})") from error
+
+
+def landmarks_of(result, person: int, width: int, height: int) -> Landmarks:
+    """The landmarks of one person in MediaPipe's result for a picture of that size."""
+    points = result.pose_landmarks[person]
+    return Landmarks(
+        # MediaPipe measures from the image's corner; pixel centres are whole numbers here.
+        image=read_only(np.array([(p.x * width - 0.5, p.y * height - 0.5) for p in points], np.float32)),
+        visibility=read_only(np.clip(np.array([p.visibility for p in points], np.float32), 0.0, 1.0)),
+        world=read_only(np.array([(p.x, p.y, p.z) for p in result.pose_world_landmarks[person]], np.float32)),
+    )
+
+
+def close_quietly(landmarker) -> None:
+    """Closes a native landmarker without its remarks."""
     with quiet_native_log():
         landmarker.close()
 

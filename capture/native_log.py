@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 CHATTER = re.compile(
     rb"^([IW]\d{4} [\d:.]+\s+\d+ \w+\.(cc|h):\d+\]"  # Abseil: I(nfo) and W(arning)
-    rb"|INFO: |WARNING: Logging before InitGoogle|WARNING: Read-only tensor)"  # TensorFlow Lite
+    rb"|INFO: |WARNING: Logging before InitGoogle|WARNING: Read-only tensor"  # TensorFlow Lite
+    rb"|WARNING: \[\w+\.cc:\d+\])"  # the same, as of MediaPipe 1.2.3
 )
 _redirection = threading.Lock()
 

@@ -15,7 +15,7 @@ from capture.realsense_streams import (
     rotation_between,
     stop_patiently,
 )
-from capture.source import FrameTimeoutError, SourceInfo
+from capture.source import CameraAbsentError, FrameTimeoutError, SourceInfo
 from solver.errors import DeviceLostError, InputError
 from solver.types import Frame
 
@@ -82,9 +82,9 @@ class RealSenseCamera:
             raise DeviceLostError(f"cannot look for RealSense cameras ({error}); {REPLUG}") from error
         if not devices:
             cure = "plug one into a USB 3 port, or use a recording or sim:"
-            raise DeviceLostError(f"no RealSense camera is attached to this machine; {cure}")
+            raise CameraAbsentError(f"no RealSense camera is attached to this machine; {cure}")
         if serial and serial not in devices:
-            raise DeviceLostError(f"no RealSense camera {serial} is attached; found: {', '.join(sorted(devices))}")
+            raise CameraAbsentError(f"no RealSense camera {serial} is attached; found: {', '.join(sorted(devices))}")
         found = serial or next(iter(devices))
         return devices[found], found
 

@@ -1,5 +1,5 @@
 """Which pixels are the person: by the landmarker's mask where there is one, and by depth: above the floor, hanging
-together with the body that is followed."""
+together with the body that is followed. Without depth the mask alone decides."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from solver.types import DepthNoise, Intrinsics, Observation
 
 PERSON, BACKGROUND, UNKNOWN = 1, 0, 2
 FLOOR_CLEARANCE_M = 0.03
+SURELY, HARDLY = 0.6, 0.2
+"""Of a mask without depth: at least so much is the person, less than so much is not; between them nobody knows."""
 REACH_M = 1.1
 """Nothing of a person is farther from the vertical through the pelvis."""
 NEAR_MODEL_M = 0.12
@@ -44,12 +46,14 @@ class PersonRegion:
         """`PERSON`, `BACKGROUND` or `UNKNOWN`, (h, w)."""
         self.nearest = np.full(shape, -1, np.int32)
         """Index of the nearest person pixel of each pixel, (h, w), -1 where there is none."""
+        self._has_depth = True
         self._region, self._seeds, self._allowed = (np.zeros(shape, np.uint8) for _ in range(3))
         self._stack = np.empty(shape[0] * shape[1], np.int32)
 
     def sample(self, observation: Observation) -> None:
         """Take the observation's depth and mask."""
         part = slice(self._first, None, self._stride)
+        self._has_depth = observation.frame.depth is not None
         if observation.frame.depth is None:
             self.depth.fill(0.0)
         else:
@@ -72,6 +76,8 @@ class PersonRegion:
 
         Without `model_depth` the mask alone tells where to begin. Returns the number of person pixels.
         """
+        if not self._has_depth:
+            return self._label_by_mask()
         seen = self.depth > 0.0
         mark_person(
             self.depth,
@@ -94,3 +100,11 @@ class PersonRegion:
         self.labels[self._region != 0] = PERSON
         find_nearest_person(self.labels, self.nearest)
         return int(count)
+
+    def _label_by_mask(self) -> int:
+        np.copyto(self.labels, BACKGROUND)
+        if self.mask is not None:
+            self.labels[self.mask > HARDLY] = UNKNOWN
+            self.labels[self.mask > SURELY] = PERSON
+        find_nearest_person(self.labels, self.nearest)
+        return int(np.count_nonzero(self.labels == PERSON))

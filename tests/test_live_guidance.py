@@ -1,5 +1,7 @@
 """Every word of guidance from constructed geometry, and that words do not flicker."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -88,7 +90,7 @@ def test_a_measure_that_trembles_about_its_limit_says_one_thing():
     for k in range(300):
         arms = limits.arm_rad[0] + np.deg2rad(rng.normal(0.0, 2.0))
         words.append(guide.judge(k / 15.0, Stand(2.0, 0.7, 0.0, arms)))
-    assert sum(a is not b for a, b in zip(words, words[1:], strict=False)) <= 1
+    assert sum(a is not b for a, b in itertools.pairwise(words)) <= 1
 
 
 def test_a_new_word_waits_and_the_last_one_comes_at_once():

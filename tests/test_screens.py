@@ -32,7 +32,10 @@ VARIANTS = {
     "reveal": (Screen.REVEAL, {}),
     "mirror": (Screen.MIRROR, {}),
     "mirror_glass": (Screen.MIRROR, {"see_as": SeeAs.MIRROR}),
-    "mirror_busy": (Screen.MIRROR, {"busy": "cutting and sewing", "busy_share": 0.4, "notice": "Not on the rack today."}),
+    "mirror_busy": (
+        Screen.MIRROR,
+        {"busy": "cutting and sewing", "busy_share": 0.4, "notice": "Not on the rack today."},
+    ),
     "mirror_bare": (Screen.MIRROR, {"rack": (), "choices": (), "fabrics": (), "prints": (), "colors": ()}),
     "keep": (Screen.KEEP, {"keeping": None}),
     "keep_never": (Screen.KEEP, {"keeping": None, "can_keep": False}),
@@ -368,7 +371,9 @@ def test_goodbye_says_wiped_only_when_it_is(portrait):
 def test_kept_words_and_code_are_the_secret(portrait):
     keeping = Keeping("lark-27", "amber kite orchard")
     code = qr_picture(f"cheval:{keeping.profile_id}#{keeping.secret}")
-    large = cv2.copyMakeBorder(np.kron(code, np.ones((8, 8, 1), np.uint8)), 32, 32, 32, 32, cv2.BORDER_CONSTANT, value=(255,) * 3)
+    large = cv2.copyMakeBorder(
+        np.kron(code, np.ones((8, 8, 1), np.uint8)), 32, 32, 32, 32, cv2.BORDER_CONSTANT, value=(255,) * 3
+    )
     read, *_ = cv2.QRCodeDetector().detectAndDecode(large)
     assert read == "cheval:lark-27#amber kite orchard"
 

@@ -425,6 +425,30 @@ def test_bystander_and_cut(model):
     assert (picture.person.triangle >= 0).sum() > 3000
 
 
+@pytest.mark.parametrize("other", ["behind", "beside"])
+def test_a_second_person(model, other):
+    """Is seen where they are, leaves the shopper as they were, and is farther away."""
+    alone = SimulatedSource.from_spec("sim:seed=3,visit=scan,seconds=4,fps=10", model)
+    crowd = SimulatedSource.from_spec(f"sim:seed=3,visit=scan,seconds=4,fps=10,other={other}", model)
+    seen = []
+    for k in range(0, crowd.info.frame_count, 5):
+        quiet = alone.clean_picture(k)
+        shopper, depth = quiet.person.triangle >= 0, quiet.depth.copy()
+        picture = crowd.clean_picture(k)
+        hidden = shopper & picture.other  # who stands beside may reach in front of an arm
+        assert hidden.sum() <= (0.02 * shopper.sum() if other == "beside" else 0)
+        shopper &= ~hidden
+        np.testing.assert_array_equal(picture.depth[shopper], depth[shopper])
+        assert (picture.depth[picture.other] < depth[picture.other]).all()
+        np.testing.assert_array_equal(picture.depth[~picture.other], depth[~picture.other])
+        np.testing.assert_array_equal(crowd.truth(k).joints, alone.truth(k).joints)
+        seen.append(int(picture.other.sum()))
+        if picture.other.any():
+            assert np.median(picture.depth[picture.other]) > np.median(picture.depth[shopper])
+    assert max(seen) > 5000
+    assert (min(seen) > 5000) == (other == "beside")
+
+
 def test_live_frames_are_lost_when_nobody_reads(model):
     source = SimulatedSource.from_spec("sim:seed=3,fault=nobody,live=1,fps=50", model)
     first = source.read(1.0)

@@ -22,6 +22,7 @@ from solver.body import ARM_ANGLE, LEG_ANGLE
 WALKING_SPEED = 0.85
 NARROW_STANCE_M = 0.10
 """Of each ankle from the middle, standing at ease."""
+CROSSING_M = 1.9
 BREATHS_PER_SECOND = 0.25
 
 
@@ -254,11 +255,27 @@ def scan_script(person: Person, mark: tuple[float, float], turn_rad: float, turn
     return Script(Route(walks), (), SCAN, phases, t + 0.6)
 
 
-def still_script(person: Person, mark: tuple[float, float], duration_s: float) -> Script:
-    """Stands in the A-pose and does not turn."""
+def still_script(person: Person, mark: tuple[float, float], duration_s: float, posture: Posture = SCAN) -> Script:
+    """Stands in the A-pose, or another posture, and does not turn."""
     start = Place(*mark, 0.0, scan_width(person))
     walk = Walk(duration_s + 10.0, duration_s + 11.0, start, start, 0.5)
-    return Script(Route([walk]), (), SCAN, (PhaseSpan("pose", 0.0, duration_s),), duration_s)
+    return Script(Route([walk]), (), posture, (PhaseSpan("pose", 0.0, duration_s),), duration_s)
+
+
+def crossing_script(middle: tuple[float, float], side: float, duration_s: float) -> Script:
+    """Walks to and fro across the camera's view through `middle`, beginning `CROSSING_M` out on `side` (1 or -1)."""
+    x, y = middle
+    heading = -side * np.pi / 2.0
+    here = Place(x + side * CROSSING_M, y, heading, NARROW_STANCE_M)
+    seconds = 2.0 * CROSSING_M / WALKING_SPEED + 0.7
+    walks, t = [], 0.2
+    while t < duration_s:
+        there = here._replace(x=2.0 * x - here.x)
+        round_again = there._replace(yaw=there.yaw + np.pi)
+        walks.append(Walk(t, t + seconds, here, there, 0.54, roll_rad=0.6))
+        walks.append(Walk(t + seconds + 0.3, t + seconds + 2.0, there, round_again, 0.48, lift_m=0.04, ramp_s=0.4))
+        here, t = round_again, t + seconds + 2.4
+    return Script(Route(walks), (), AT_EASE, (PhaseSpan("walk", 0.0, duration_s),), duration_s)
 
 
 def visit_script(person: Person, mark: tuple[float, float], turn_rad: float, turn_s: float, actions: int = 5) -> Script:

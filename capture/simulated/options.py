@@ -10,6 +10,7 @@ from solver.errors import UsageError
 
 VISITS = ("full", "scan")
 FAULTS = ("none", "nobody", "chair", "rack", "statue", "bystander", "cut", "disconnect")
+OTHERS = ("none", "behind", "beside")
 MOUNTS = ("portrait", "landscape")
 PREFIX = "sim:"
 
@@ -48,6 +49,8 @@ class SimulationOptions:
     fault: str = "none"
     """What goes wrong: nobody, a chair or rack instead of a person, a statue (does not turn), a bystander, a person cut
     by the picture's edge, a disconnected camera."""
+    other: str = "none"
+    """A second person: walks to and fro behind the shopper, or stands beside them, a little further away."""
     at: float = 2.0
     """When the camera disconnects [s]."""
 
@@ -59,6 +62,7 @@ class SimulationOptions:
         _one_of("clothes", self.clothes, clothes.STYLES)
         _one_of("hair", self.hair, ("any", *hair.STYLES))
         _one_of("fault", self.fault, FAULTS)
+        _one_of("other", self.other, OTHERS)
         _within("seed", self.seed, 0, 2**31 - 1)
         _within("turn", self.turn, -1080.0, 1080.0)
         _within("seconds", self.seconds, 1.0, 120.0)

@@ -10,7 +10,17 @@ from numpy.typing import NDArray
 
 from capture.simulated.camera import CAMERAS, Mount
 from capture.simulated.look import Figure, draw_figure
-from capture.simulated.motion import Moment, Motion, PhaseSpan, Script, scan_script, still_script, visit_script
+from capture.simulated.motion import (
+    AT_EASE,
+    Moment,
+    Motion,
+    PhaseSpan,
+    Script,
+    crossing_script,
+    scan_script,
+    still_script,
+    visit_script,
+)
 from capture.simulated.options import SimulationOptions, parse_options
 from capture.simulated.person import Person, draw_person
 from capture.simulated.room import build_room, lighting
@@ -26,6 +36,9 @@ ABSENT = ("nobody", "chair", "rack")
 """Faults with which nobody comes."""
 EMPTY_ROOM_S = 6.0
 """How long nothing happens where nobody comes."""
+BEHIND_M = 0.85
+BESIDE_M = 0.85, 0.15
+"""Where another person is: so far behind the mark; so far beside it and behind it."""
 CUT_OFFSET_M = 0.85
 """How far beside the mark someone stands who is cut by the picture's edge."""
 
@@ -77,6 +90,9 @@ class SimulatedSource:
         )
         if options.fault == "bystander":
             self._add_bystander(model, smoother, options)
+        self._other: tuple[Person, Figure, Motion] | None = None
+        if options.other != "none":
+            self._other = self._another(model, smoother, duration)
         self._depth_sensor = DepthSensor(camera, mount.portrait, options.serial, options.seed)
         self._color_sensor = ColorSensor(options.serial, options.seed, float(rng.uniform(0.9, 1.1)))
         self._gravity = self._accelerometer(rng) if camera.accelerometer else None
@@ -164,11 +180,17 @@ class SimulatedSource:
 
     def clean_picture(self, sequence: int) -> CleanPicture:
         """Frame `sequence` as a camera without error sees it; overwritten by the next one."""
+        other = None
+        if self._other is not None:
+            person, figure, motion = self._other
+            moment = motion.at(sequence / self.options.fps)
+            transforms = joint_transforms(person.model, person.rest.joints, moment.pose, moment.T_wb)
+            other = figure, transforms, _shadows(person, transforms)
         if self._figure is None:
-            return self._stage.draw_room()
+            return self._stage.draw_room() if other is None else self._stage.draw(other[0], other[1], 0.0, other[2])
         moment = self._moment(sequence)
         transforms = joint_transforms(self.person.model, self.person.rest.joints, moment.pose, moment.T_wb)
-        return self._stage.draw(self._figure, transforms, moment.breath, self._shadows(transforms))
+        return self._stage.draw(self._figure, transforms, moment.breath, _shadows(self.person, transforms), other)
 
     def _script(self) -> Script:
         options = self.options
@@ -192,22 +214,24 @@ class SimulatedSource:
     def _moment(self, sequence: int) -> Moment:
         return self._present()[1].at(sequence / self.options.fps)
 
-    def _shadows(self, transforms: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Soft shade below the pelvis and the feet: x, y, radius [m], strength."""
-        names, sizes = ("pelvis", "ball_l", "ball_r", "foot_l", "foot_r"), (0.40, 0.09, 0.09, 0.09, 0.09)
-        shadows = np.empty((len(names), 4))
-        for row, name, size in zip(shadows, names, sizes, strict=True):
-            j = self.person.model.joint(name)
-            x, y, z = transforms[j, :3, :3] @ self.person.rest.joints[j] + transforms[j, :3, 3]
-            row[:] = x, y, size, 0.35 if name == "pelvis" else 0.5 / (1.0 + 8.0 * max(z, 0.0))
-        return shadows
-
     def _add_bystander(self, model: BodyModel, smoother: SurfaceSmoother, options: SimulationOptions) -> None:
         other = draw_person(model, options.seed + 1_000_003, smoother)
         figure = draw_figure(other, smoother, "loose")
         place = (0.55, options.distance + 0.9)
         moment = Motion(other, visit_script(other, place, 0.0, 1.0)).at(4.3)
         self._stage.add_bystander(figure, joint_transforms(model, other.rest.joints, moment.pose, moment.T_wb))
+
+    def _another(self, model: BodyModel, smoother: SurfaceSmoother, duration: float) -> tuple[Person, Figure, Motion]:
+        """Who walks behind the shopper or stands beside them."""
+        options = self.options
+        other = draw_person(model, options.seed + 2_000_003, smoother)
+        side = float(np.random.default_rng([options.seed, 6]).choice([-1.0, 1.0]))
+        if options.other == "behind":
+            script = crossing_script((0.0, options.distance + BEHIND_M), side, duration + 1.0)
+        else:
+            place = side * BESIDE_M[0], options.distance + BESIDE_M[1]
+            script = still_script(other, place, duration + 1.0, AT_EASE)
+        return other, draw_figure(other, smoother, "loose"), Motion(other, script)
 
     def _accelerometer(self, rng: np.random.Generator) -> NDArray[np.float64]:
         """Gravity in frame c as an accelerometer gives it: a few tenths of a degree off."""
@@ -226,3 +250,14 @@ class SimulatedSource:
             raise FrameTimeoutError(f"{self._info.name}: no frame within {timeout_s:g} s")
         if left > 0.0:
             time.sleep(left)
+
+
+def _shadows(person: Person, transforms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Soft shade below the pelvis and the feet: x, y, radius [m], strength."""
+    names, sizes = ("pelvis", "ball_l", "ball_r", "foot_l", "foot_r"), (0.40, 0.09, 0.09, 0.09, 0.09)
+    shadows = np.empty((len(names), 4))
+    for row, name, size in zip(shadows, names, sizes, strict=True):
+        j = person.model.joint(name)
+        x, y, z = transforms[j, :3, :3] @ person.rest.joints[j] + transforms[j, :3, 3]
+        row[:] = x, y, size, 0.35 if name == "pelvis" else 0.5 / (1.0 + 8.0 * max(z, 0.0))
+    return shadows

@@ -27,6 +27,18 @@ class CleanPicture(NamedTuple):
     """Cosine to the viewing ray and infrared reflectance, shape (H, W, 2)."""
     person: Raster
     """The person alone."""
+    other: NDArray[np.bool_] | None = None
+    """Where a second person is seen, shape (H, W)."""
+
+
+class _Pose:
+    """Buffers for posing one figure."""
+
+    def __init__(self, figure: Figure) -> None:
+        self.normal_field = NormalField(figure.faces, len(figure.vertices))
+        self.rest = np.empty(figure.vertices.shape, np.float32)
+        self.vertices = np.empty_like(self.rest)
+        self.normals = np.empty_like(self.rest)
 
 
 class Stage:
@@ -47,7 +59,8 @@ class Stage:
         raster = self._rasterizer.render(vertices, scenery.faces)
         self._shade(raster, scenery.faces, normals, scenery.attributes, BARE)
         self._room = raster.depth.copy(), self._light.copy(), self._surface.copy()
-        self._figure: Figure | None = None
+        self._poses: dict[int, tuple[Figure, _Pose]] = {}
+        self._crowd = tuple(np.empty_like(part) for part in self._room)
 
     def add_bystander(self, figure: Figure, transforms: NDArray[np.float64]) -> None:
         """Someone who stands still in the room, from joint transforms (J, 4, 4) to the world."""
@@ -67,28 +80,39 @@ class Stage:
         return CleanPicture(depth, light, surface, self._rasterizer.clear())
 
     def draw(
-        self, figure: Figure, transforms: NDArray[np.float64], breath: float, shadows: NDArray[np.float64]
+        self,
+        figure: Figure,
+        transforms: NDArray[np.float64],
+        breath: float,
+        shadows: NDArray[np.float64],
+        other: tuple[Figure, NDArray[np.float64], NDArray[np.float64]] | None = None,
     ) -> CleanPicture:
         """The room with a figure: joint transforms (J, 4, 4) to the world, `breath` 0 .. 1, shadows as in
-        `compose_over_room`.
+        `compose_over_room`; `other` is a second figure with its transforms and shadows.
         """
-        self._prepare(figure)
-        _pose(figure, self._T_cw @ transforms, breath, self._rest, self._vertices)
-        self._normal_field(self._vertices, self._normals)
-        raster = self._rasterizer.render(self._vertices, figure.faces)
-        self._shade(raster, figure.faces, self._normals, figure.attributes, figure.layers)
-        compose_over_room(
-            raster.depth, self._room, self._intrinsics, self._T_wc, shadows, self._depth, self._light, self._surface
-        )
-        return CleanPicture(self._depth, self._light, self._surface, raster)
+        if other is None:
+            raster = self._draw_over(self._room, figure, transforms, breath, shadows)
+            return CleanPicture(self._depth, self._light, self._surface, raster)
+        drawn = self._draw_over(self._room, other[0], other[1], 0.0, other[2]).depth
+        seen = (drawn > 0.0) & (drawn == self._depth)
+        for kept, part in zip(self._crowd, (self._depth, self._light, self._surface), strict=True):
+            np.copyto(kept, part)
+        raster = self._draw_over(self._crowd, figure, transforms, breath, shadows)
+        seen &= self._depth == self._crowd[0]
+        return CleanPicture(self._depth, self._light, self._surface, raster, seen)
 
-    def _prepare(self, figure: Figure) -> None:
-        if figure is not self._figure:
-            self._figure = figure
-            self._normal_field = NormalField(figure.faces, len(figure.vertices))
-            self._rest = np.empty(figure.vertices.shape, np.float32)
-            self._vertices = np.empty_like(self._rest)
-            self._normals = np.empty_like(self._rest)
+    def _draw_over(self, room, figure: Figure, transforms: NDArray, breath: float, shadows: NDArray) -> Raster:
+        if id(figure) not in self._poses:
+            self._poses[id(figure)] = figure, _Pose(figure)
+        pose = self._poses[id(figure)][1]
+        _pose(figure, self._T_cw @ transforms, breath, pose.rest, pose.vertices)
+        pose.normal_field(pose.vertices, pose.normals)
+        raster = self._rasterizer.render(pose.vertices, figure.faces)
+        self._shade(raster, figure.faces, pose.normals, figure.attributes, figure.layers)
+        compose_over_room(
+            raster.depth, room, self._intrinsics, self._T_wc, shadows, self._depth, self._light, self._surface
+        )
+        return raster
 
     def _shade(self, raster: Raster, faces, normals, attributes, layers) -> None:
         shade_surface(

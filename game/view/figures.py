@@ -71,7 +71,9 @@ class Figurine:
         path.set_bin("fixed", 20)
         path.set_two_sided(True)
 
-    def place(self, T_wc: NDArray, at: tuple[float, float, float], height: float, turn: float, tall: float = 1.8) -> None:
+    def place(
+        self, T_wc: NDArray, at: tuple[float, float, float], height: float, turn: float, tall: float = 1.8
+    ) -> None:
         """Stands on the point `at` [m], frame c, `height` [m] high, turned by `turn` [rad]; it is `tall` [m] itself."""
         sine, cosine = np.sin(turn), np.cos(turn)
         # Frame b is z up and faces -y; a camera's y points down and it looks along z.

@@ -83,4 +83,3 @@ class Pipeline:
     def picture(self) -> Texture:
         """The scene as last drawn."""
         return self._picture
-
