@@ -372,7 +372,7 @@ def test_nothing_is_left_of_the_shopper(scene, how):
     mirror.wait(0.3)
     gc.collect()
     left = [canary().shape for canary in scene.canaries if canary() is not None]
-    assert left == [] or set(left) <= {(106, 60), (106, 60, 3)} and len(left) <= 2
+    assert left == [] or (set(left) <= {(106, 60), (106, 60, 3)} and len(left) <= 2)
     mirror.session.close()
 
 
