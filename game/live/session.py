@@ -365,7 +365,7 @@ class MirrorSession:
         if self._notice and now - self._notice_at > patience.notice:
             self._notice, self._changed = "", True
         match self._screen:
-            case Screen.ATTRACT if self._armed and here > patience.stepped_in:
+            case Screen.ATTRACT if self._armed and min(here, spent) > patience.stepped_in:
                 self._enter(Screen.CONSENT, now)
             case Screen.CONSENT if spent > patience.consent or min(gone, spent) > patience.step_in:
                 self._armed = False
