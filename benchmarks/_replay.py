@@ -13,6 +13,9 @@ from solver.body import BodyModel
 from solver.errors import DeviceLostError
 from solver.types import Frame
 
+REST_S = 4.0
+"""Between two turns."""
+
 
 class RenderedVisit:
     """The frames of a visit's turn and of some seconds at the mirror."""
@@ -34,8 +37,8 @@ class RenderedVisit:
 
 
 class ReplayedVisit:
-    """Plays a `RenderedVisit` as a live camera: the turn, its last view while that is wanted, then, from `go_on`, the
-    mirror's part to and fro."""
+    """Plays a `RenderedVisit` as a live camera: the turn, again and again, then, from `go_on`, the mirror's part to and
+    fro."""
 
     def __init__(self, visit: RenderedVisit) -> None:
         self._visit = visit
@@ -66,6 +69,8 @@ class ReplayedVisit:
         time.sleep(max(due - now, 0.0))
         if self._mirror_at is None:
             place = int(max(due - self._turn_at, 0.0) * rate)
+            # Whoever is not understood turns again.
+            place %= len(self._visit.turn) + round(REST_S * rate)
             frame = self._visit.turn[min(place, len(self._visit.turn) - 1)]
         else:
             count = len(self._visit.mirror)

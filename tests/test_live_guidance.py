@@ -1,13 +1,13 @@
 """Every word of guidance from constructed geometry, and that words do not flicker."""
 
-import itertools
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from game.live.guidance import Guide, Limits, Stand, arm_angle, cut_off, measure_stand
 from game.protocol.snapshot import Guidance
-from solver.body import canonical_pose, joint_transforms, shape_body, skin
+from solver.body import ARM_ANGLE, canonical_pose, joint_transforms, shape_body, skin
 from solver.types import BodyState, Frame, Ground, Intrinsics, Landmarks
 from tests.rooms import camera_pose
 from tests.shoppers import MODEL
@@ -19,7 +19,7 @@ REST = shape_body(MODEL, np.zeros(8))
 GOOD = Stand(2.0, 0.7, 0.0, np.deg2rad(45.0))
 
 
-def body_at(distance, aside=0.0, arms=np.deg2rad(45.0)):
+def body_at(distance, aside=0.0, arms=ARM_ANGLE):
     pose = canonical_pose(MODEL, REST.joints, arm_angle=arms)
     T_wb = np.eye(4)
     T_wb[:3, 3] = aside, distance, 0.0
@@ -90,7 +90,7 @@ def test_a_measure_that_trembles_about_its_limit_says_one_thing():
     for k in range(300):
         arms = limits.arm_rad[0] + np.deg2rad(rng.normal(0.0, 2.0))
         words.append(guide.judge(k / 15.0, Stand(2.0, 0.7, 0.0, arms)))
-    assert sum(a is not b for a, b in itertools.pairwise(words)) <= 1
+    assert sum(a is not b for a, b in pairwise(words)) <= 1
 
 
 def test_a_new_word_waits_and_the_last_one_comes_at_once():

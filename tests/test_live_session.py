@@ -387,7 +387,8 @@ def test_threads_do_the_same_and_end_on_close(scene):
         session.ask(c.Continue())
         shown = wait_for(session, lambda s: bool(s.worn) and not s.busy)
         assert np.isfinite(shown.dressed.garments[0][1]).all()
-        assert shown.rates["cloth"] > 1.0
+        assert shown.rates["cloth"] > 0.0
+        del shown
         session.ask(c.Leave())
         wait_for(session, lambda s: s.screen is Screen.GOODBYE and s.rates["wipe_s"] > 0.0)
     finally:

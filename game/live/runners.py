@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Sequence
 from typing import Protocol
@@ -15,6 +16,9 @@ TICK_S = 1.0 / 60.0
 LONGEST_WAIT_S = 0.5
 """Nobody sleeps longer, whatever bell was missed."""
 END_PATIENCE_S = 10.0
+SWITCH_S = 0.0005
+"""Python's threads ask each other for the interpreter after so long [s]: with the usual 5 ms a stage that comes back from one
+of its many short kernels waits for as long."""
 _log = logging.getLogger("cheval")
 
 
@@ -36,6 +40,8 @@ class ThreadedRunner:
     def __init__(self, turnables: Sequence[Turnable]) -> None:
         self._turnables = tuple(turnables)
         self._ending = threading.Event()
+        self._switch_s = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_S)
         self._threads = [
             threading.Thread(target=self._run, args=(turnable,), name=f"cheval-{turnable.name}", daemon=True)
             for turnable in self._turnables
@@ -53,6 +59,7 @@ class ThreadedRunner:
             turnable.bell.set()
         for thread in self._threads:
             thread.join(END_PATIENCE_S)
+        sys.setswitchinterval(self._switch_s)
         hanging = [thread.name for thread in self._threads if thread.is_alive()]
         if hanging:
             raise ChevalError(f"{', '.join(hanging)} did not end within {END_PATIENCE_S:g} s; end the program")

@@ -37,6 +37,7 @@ from solver.errors import UsageError
 _log = logging.getLogger("cheval")
 TURN_S = 1.0 / 60.0
 """The session looks at its mail at least so often."""
+RATE_EVERY_S = 0.5
 PUBLISH_S = 0.1
 """A snapshot is never older."""
 SERVING = (Screen.SCAN, Screen.REVEAL, Screen.MIRROR, Screen.KEEP)
@@ -105,6 +106,7 @@ class MirrorSession:
         self._notice_at = self._published_at = self._well_since = clock.now()
         self._latency, self._picture_latency = Meter(), Meter()
         self._shown_capture = -1.0
+        self._rated_at, self._last_rates = clock.now() - RATE_EVERY_S, dict[str, float]()
         self._forget()
         self._snapshot = self._compose(clock.now())
         self._runner: Runner | None = None
@@ -135,8 +137,7 @@ class MirrorSession:
         runner, self._runner = self._runner, None
         if runner is not None:
             runner.close()
-            self._forget()
-            self.works.clear()
+            self._wipe(self._clock.now())
             self._enter(Screen.ATTRACT, self._clock.now())
             self._snapshot = self._compose(self._clock.now())
 
@@ -365,7 +366,7 @@ class MirrorSession:
         if self._notice and now - self._notice_at > patience.notice:
             self._notice, self._changed = "", True
         match self._screen:
-            case Screen.ATTRACT if self._armed and here > patience.stepped_in:
+            case Screen.ATTRACT if self._armed and min(here, spent) > patience.stepped_in:
                 self._enter(Screen.CONSENT, now)
             case Screen.CONSENT if spent > patience.consent or min(gone, spent) > patience.step_in:
                 self._armed = False
@@ -478,7 +479,10 @@ class MirrorSession:
 
     def _rates(self, now: float) -> dict[str, float]:
         """Steps a second of every stage that works, delays in milliseconds (`..._ms`), and what was left out."""
-        rates = {}
+        if now - self._rated_at < RATE_EVERY_S:
+            return self._last_rates | {"wipe_s": self._wipe_s}
+        self._rated_at = now
+        rates: dict[str, float] = {}
         for worker in self.works.workers:
             if (rate := worker.meter.rate(now)) > 0.0:
                 rates[worker.name] = rate
@@ -491,6 +495,7 @@ class MirrorSession:
         rates["dropped_frames"] = float(self.works.dropped_frames)
         rates["missed_cloth_steps"] = float(self.works.missed_beats)
         rates["wipe_s"] = self._wipe_s
+        self._last_rates = rates
         return rates
 
 
