@@ -41,7 +41,9 @@ def run(json: bool) -> dict:
     faces = load_body_model().faces
     result["ambient_visibility_ms"] = _least_ms(lambda: ambient_visibility(vertices, faces), 3)
     if not json:
-        print(f"{context.renderer}, {SIZE[0]}x{SIZE[1]}, processor time of all cores, ms (with a graphics card only the")
+        print(
+            f"{context.renderer}, {SIZE[0]}x{SIZE[1]}, processor time of all cores, ms (with a graphics card only the"
+        )
         print("wall clock counts)")
         for name in (*TIERS, "mirror"):
             for stage, milliseconds in result[name].items():
@@ -154,7 +156,6 @@ def _dress_stage(stage: Stage, rest: RestBody, vertices: np.ndarray, garment: Ga
 
 
 def _plain() -> Print:
-
 
     return Print()
 

@@ -6,8 +6,8 @@ import math
 
 from game.protocol.commands import Begin
 from game.protocol.snapshot import Snapshot
-from game.view.interface.canvas import Ring, Text
 from game.view.interface.canvas import Rect as R
+from game.view.interface.canvas import Ring, Text
 from game.view.interface.inputs import Action, Inputs
 from game.view.interface.style import BODY, DISPLAY, GLOW, WHITE, WHITE_SOFT, with_opacity
 from game.view.interface.widgets import Button
@@ -30,7 +30,12 @@ class Attract(Screen):
             DISPLAY, WHITE, (x, top), "center",
         )  # fmt: skip
         Text(
-            self.layer, "Made to your measure, in about a minute.", BODY, WHITE_SOFT, (x, top + title.height + 14), "center"
+            self.layer,
+            "Made to your measure, in about a minute.",
+            BODY,
+            WHITE_SOFT,
+            (x, top + title.height + 14),
+            "center",
         )
         y = canvas.height - (196 if canvas.portrait else 120)
         self._button = Button(

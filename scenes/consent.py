@@ -43,7 +43,11 @@ class Consent(Screen):
         row = top + height - pad - 60
         no = Button(self.layer, Rect(left + pad, row, half, 60), "No, thank you", lambda: self.ask(Answer(False)))
         yes = Button(
-            self.layer, Rect(left + pad + half + GAP, row, half, 60), "Yes, scan me", lambda: self.ask(Answer(True)), True
+            self.layer,
+            Rect(left + pad + half + GAP, row, half, 60),
+            "Yes, scan me",
+            lambda: self.ask(Answer(True)),
+            True,
         )
         self.touch.set_widgets([yes, no])
 

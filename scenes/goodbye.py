@@ -39,9 +39,7 @@ class Goodbye(Screen):
         self.display.show_stage(mirrored=True)
         wiped = snapshot.shopper is None and snapshot.dressed is None and snapshot.scan is None
         since = snapshot.now - snapshot.screen_since
-        self._words.set_text(
-            "Nothing of you is left in this mirror." if wiped else "Wiping everything we saw of you."
-        )
+        self._words.set_text("Nothing of you is left in this mirror." if wiped else "Wiping everything we saw of you.")
         self._ring.set_share(1.0 if wiped else min(since / WIPE_S, 0.95))
         stage = self.display.stage
         stage.place_studio((0.0, 0.0))

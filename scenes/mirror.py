@@ -219,9 +219,7 @@ class Mirror(Screen):
         width = (place.width - gap * (per_row - 1)) / per_row
         top = place.y + (place.height - rows * height - (rows - 1) * 6) / 2
         for i, (key, words, do) in enumerate(items):
-            rect = Rect(
-                place.x + (i % per_row) * (width + gap), top + (i // per_row) * (height + 6), width, height
-            )
+            rect = Rect(place.x + (i % per_row) * (width + gap), top + (i // per_row) * (height + 6), width, height)
             self._pills.append((key, Pill(layer, rect, words, do, SMALL)))
         return [pill for _, pill in self._pills]
 
@@ -289,7 +287,10 @@ def _span(shopper: Shopper, center: np.ndarray) -> np.ndarray:
     tall = float(shopper.canonical[:, 2].max())
     reach = 0.36 * tall
     return np.array(
-        [[center[0] - reach, center[1] - reach, -0.03 * tall], [center[0] + reach, center[1] + reach, HEAD_ROOM * tall]],
+        [
+            [center[0] - reach, center[1] - reach, -0.03 * tall],
+            [center[0] + reach, center[1] + reach, HEAD_ROOM * tall],
+        ],
         np.float32,
     )
 

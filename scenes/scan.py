@@ -60,9 +60,7 @@ class Scan(Screen):
             x, y = canvas.width - 200, canvas.height - MARGIN - 60 - radius
             self._words_at = (x, y - radius - 130)
         self._ring_at = (x, y, radius)
-        self._ring = Ring(
-            self.layer, Rect(x - radius, y - radius, 2 * radius, 2 * radius), 7.0, GLOW, (1, 1, 1, 0.26)
-        )
+        self._ring = Ring(self.layer, Rect(x - radius, y - radius, 2 * radius, 2 * radius), 7.0, GLOW, (1, 1, 1, 0.26))
         width = canvas.width - 2 * MARGIN if canvas.portrait else 340.0
         self._guidance = Text(self.layer, "", TITLE, WHITE, self._words_at, "center", width)
         self._hint = Text(self.layer, "", BODY, WHITE_SOFT, (x, y - radius - 42), "center", width)

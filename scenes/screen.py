@@ -118,7 +118,9 @@ class Screen(ABC):
         """The house's name, at the top."""
         color = WHITE_SOFT if self.on_dark else INK_SOFT
         canvas = self.display.canvas
-        place, align = ((canvas.width / 2, MARGIN + 10), "center") if canvas.portrait else ((MARGIN, MARGIN + 6), "left")
+        place, align = (
+            ((canvas.width / 2, MARGIN + 10), "center") if canvas.portrait else ((MARGIN, MARGIN + 6), "left")
+        )
         Text(self.layer, WORDMARK, OVERLINE, color, place, align)
 
     def _show_notice(self, words: str, dt: float) -> None:

@@ -78,7 +78,7 @@ def visit() -> Visit:
     paint = paint_body(model, rest, scanned=colors)
     error = SurfaceError(noise_m=0.0015, offset_m=0.0015, scale=0.002, landmark_m=0.004)
     measurements = measure_body(model, kept["canonical"], error=error)
-    coverage = {name: 0.97 for name in model.part_names} | {"hand_l": 0.61, "hand_r": 0.58}
+    coverage = dict.fromkeys(model.part_names, 0.97) | {"hand_l": 0.61, "hand_r": 0.58}
     shopper = Shopper(rest, kept["canonical"], np.zeros(3), paint, measurements, coverage)
     cloth = ClothMesh(1, kept["triangles"], kept["uv"], kept["uv_triangles"])
     ground = Ground(source.T_wc, 0.002, 0.9)
@@ -89,7 +89,13 @@ def visit() -> Visit:
         for i, at in enumerate(kept[f"{name}_at"]):
             frame = Frame(i, float(at), intrinsics, kept[f"{name}_color"][i], kept[f"{name}_depth"][i])
             state = BodyState(
-                i, float(at), np.zeros(3), kept[f"{name}_pose"][i], kept[f"{name}_T_wb"][i], kept[f"{name}_body"][i], 0.9
+                i,
+                float(at),
+                np.zeros(3),
+                kept[f"{name}_pose"][i],
+                kept[f"{name}_T_wb"][i],
+                kept[f"{name}_body"][i],
+                0.9,
             )
             made.append(CameraMoment(frame, ground, kept[f"{name}_person"][i], state))
         return tuple(made)
@@ -234,7 +240,9 @@ def moment(screen: Screen, index: int = 0, **changes) -> Snapshot:
             snapshot,
             shopper=past.shopper,
             see_as=SeeAs.AVATAR,
-            dressed=Dressed(4 * index, now, now - 0.04, past.mirror[i].body.vertices, ((past.cloth, past.garments[i]),)),
+            dressed=Dressed(
+                4 * index, now, now - 0.04, past.mirror[i].body.vertices, ((past.cloth, past.garments[i]),)
+            ),
             worn=(Worn("tshirt", {}, "jersey", PRINTS[1][1]),),
             rack=RACK,
             chosen=1,
@@ -247,7 +255,9 @@ def moment(screen: Screen, index: int = 0, **changes) -> Snapshot:
     if screen == Screen.KEEP:
         snapshot = replace(snapshot, keeping=Keeping("lark-27", "amber kite orchard seven linen harbour"))
     if screen == Screen.MAINTENANCE:
-        snapshot = replace(snapshot, camera=None, camera_problem="The camera is unplugged", maintenance="camera: no frames")
+        snapshot = replace(
+            snapshot, camera=None, camera_problem="The camera is unplugged", maintenance="camera: no frames"
+        )
     return replace(snapshot, **changes)
 
 

@@ -29,9 +29,13 @@ LEAST_SIDE, GREATEST_SIDE = 240, 8192
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `mirror`."""
-    parser.add_argument("--source", metavar="SOURCE", help="who is seen (default: the camera, else a simulated shopper)")
+    parser.add_argument(
+        "--source", metavar="SOURCE", help="who is seen (default: the camera, else a simulated shopper)"
+    )
     parser.add_argument("--rotate", type=int, choices=TURNS, default=0, help="turn pictures clockwise, in degrees")
-    parser.add_argument("--size", type=parse_size, default=PORTRAIT, metavar="WxH", help="of the window (default: 540x960)")
+    parser.add_argument(
+        "--size", type=parse_size, default=PORTRAIT, metavar="WxH", help="of the window (default: 540x960)"
+    )
     parser.add_argument("--fullscreen", action="store_true", help="fill the screen")
     parser.add_argument("--headless", action="store_true", help="open no window")
     parser.add_argument("--frames", type=int, metavar="N", help="stop after N pictures (of the screen, with --screen)")

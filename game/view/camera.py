@@ -84,7 +84,10 @@ def covering(
     width, height, fx, fy, cx, cy = intrinsics
     scale = max(size[0] / width, size[1] / height) * max(crop.zoom, 1.0)
     left, top = (
-        min(max(crop.point[i] * (width, height)[i] * scale - crop.at[i] * size[i], 0.0), (width, height)[i] * scale - size[i])
+        min(
+            max(crop.point[i] * (width, height)[i] * scale - crop.at[i] * size[i], 0.0),
+            (width, height)[i] * scale - size[i],
+        )
         for i in range(2)
     )
     cut = Intrinsics(

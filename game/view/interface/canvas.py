@@ -15,8 +15,8 @@ from panda3d.core import (
     OrthographicLens,
     PandaNode,
     SamplerState,
-    Texture,
     TextNode,
+    Texture,
     TransparencyAttrib,
 )
 

@@ -261,9 +261,7 @@ class Swatches(Widget):
 
     SIDE = 40.0
 
-    def __init__(
-        self, layer: Layer, rect: Rect, colors: Sequence[tuple[int, int, int]], choose: Callable[[int], None]
-    ):
+    def __init__(self, layer: Layer, rect: Rect, colors: Sequence[tuple[int, int, int]], choose: Callable[[int], None]):
         super().__init__(rect)
         self._choose = choose
         self._chosen = -1
