@@ -109,6 +109,7 @@ class App:
             else:
                 now = time.perf_counter()
                 dt, last = now - last, now
+                self.display.keep_up(min(dt, LONGEST_S))
             inputs = self.display.read_inputs()
             if inputs.quit:
                 return

@@ -10,6 +10,6 @@ out vec4 result;
 void main() {
     vec3 c = textureLod(picture, window.xy + vec2(place.x, 1.0 - place.y) * window.zw, 0.0).rgb;
     c = mix(c, veil.rgb, veil.a);
-    float up = clamp((place.y - 0.72) / 0.28, 0.0, 1.0), down = clamp((0.42 - place.y) / 0.42, 0.0, 1.0);
-    result = vec4(c * (1.0 - vignette.x * up * up) * (1.0 - vignette.y * down * down), 1.0);
+    float up = clamp((place.y - 0.72) / 0.28, 0.0, 1.0), down = clamp((0.44 - place.y) / 0.44, 0.0, 1.0);
+    result = vec4(c * (1.0 - vignette.x * up * up) * (1.0 - vignette.y * down), 1.0);
 }

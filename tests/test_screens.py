@@ -13,7 +13,7 @@ from game.view.camera import Crop, covering
 from game.view.context import Context, NoGraphicsError
 from game.view.display import Display
 from game.view.interface.inputs import KEYS, PAD, Action, Gamepad, Inputs, action_of_key
-from game.view.interface.widgets import Button, Slider
+from game.view.interface.widgets import Slider
 from game.view.looking_glass import exposure_of
 from scenes import SCREENS
 from scenes.keep import qr_picture
@@ -327,7 +327,7 @@ def test_a_display_gives_everything_back(context):
 
 
 def test_hands_lie_over_the_garment_and_the_garment_over_the_body(context):
-    """Where the camera sees a hand nearer than the shirt, the picture is the camera's; on the chest it is the shirt's."""
+    """A hand nearer than the shirt is the camera's picture; the chest is the shirt's."""
     display = Display((480, 848), headless=True, context=context)
     session = told("mirror_glass")
     snapshot = session.snapshot
@@ -420,13 +420,4 @@ def test_a_covering_picture_keeps_its_rays():
 def test_golden_screens(portrait, name):
     app, picture = shown(portrait, told(name))
     assert_golden(f"screen_{name}", picture)
-    app.leave()
-
-
-def test_buttons_look_pressed_and_disabled(portrait):
-    app, _ = shown(portrait, told("mirror"), 1)
-    redo = app.scene._redo
-    assert isinstance(redo, Button)
-    assert not redo.enabled
-    assert redo not in [app.scene.touch.focus]
     app.leave()

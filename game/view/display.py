@@ -14,6 +14,9 @@ from game.view.pipeline import Pipeline
 from game.view.quality import tier_for
 from game.view.stage import Stage
 
+SLOW_S = 1.0 / 25.0
+"""Pictures that come slower than this for some seconds are made simpler."""
+
 
 class Display:
     """A window, or without one a buffer; in either the same is drawn in the same way."""
@@ -42,6 +45,7 @@ class Display:
         self.glass = LookingGlass(self.pipeline)
         self._shown: Stage | LookingGlass = self.stage
         self._mirrored = True
+        self._pace = 0.0
 
     def show_stage(self, mirrored: bool) -> None:
         """The studio, from the next picture on."""
@@ -76,6 +80,12 @@ class Display:
         self.canvas.resize(size)
         self.stage.resize(size)
         self.glass.resize()
+
+    def keep_up(self, dt: float) -> None:
+        """`dt` [s] went by from picture to picture: a machine that is too slow for the look gets a simpler one."""
+        self._pace += 0.04 * (dt - self._pace)
+        if self._pace > SLOW_S:
+            self.pipeline.ease()
 
     def draw(self, read: bool = False) -> NDArray[np.uint8] | None:
         """Draws one picture; with `read` returns it: sRGB, shape (H, W, 3)."""

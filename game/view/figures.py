@@ -76,8 +76,11 @@ class Figurine:
     ) -> None:
         """Stands on the point `at` [m], frame c, `height` [m] high, turned by `turn` [rad]; it is `tall` [m] itself."""
         sine, cosine = np.sin(turn), np.cos(turn)
-        # Frame b is z up and faces -y; a camera's y points down and it looks along z.
-        upright = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+        # Frame b is z up and faces -y; a camera's y points down. Upright along its own ray, or the lens would tilt it.
+        ahead = np.asarray(at, np.float64) / np.linalg.norm(at)
+        right = np.cross((0.0, 1.0, 0.0), ahead)
+        right /= np.linalg.norm(right)
+        upright = np.stack((right, ahead, -np.cross(ahead, right)), 1)
         spin = np.array([[cosine, -sine, 0.0], [sine, cosine, 0.0], [0.0, 0.0, 1.0]])
         local = np.eye(4)
         local[:3, :3] = upright @ spin * (height / tall)

@@ -115,7 +115,7 @@ class LookingGlass:
         self._quad.set_shader_input("vignette", (top, bottom))
 
     def show_frame(self, frame: Frame, T_wc: NDArray | None, soft: bool = False, crop: Crop | None = None) -> None:
-        """The camera's picture from `T_wc` (4, 4); `soft` shows hardly more than its colours; `crop` says what of it."""
+        """The camera's picture from `T_wc` (4, 4), cut by `crop`; `soft` shows hardly more than its colours."""
         if self._frame is frame and self._soft == soft and self._crop == crop:
             return
         if self._frame is frame and self._soft == soft:

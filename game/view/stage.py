@@ -207,6 +207,7 @@ class Stage:
         """Draws and reads back: sRGB, shape (H, W, 3), uint8. `mirrored` flips it last of all, as a mirror does."""
         if self._target is None:
             raise UsageError("this stage draws onto a display: read the picture there")
+        self._pictures = 0  # a still has its own shadow
         self.prepare(mirrored)
         self.context.engine.render_frame()
         return self._target.read()
