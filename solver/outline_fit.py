@@ -12,7 +12,6 @@ from solver.average_body import average_prior, visible_directions
 from solver.body import BodyModel, rotation_matrices
 from solver.body_fit import BodyFit, TrackerSettings
 from solver.kernels.pixel_association import find_nearest_person
-from solver.landmark_points import GROUPS
 from solver.person_region import BACKGROUND, PERSON, UNKNOWN
 from solver.rasterizer import Raster
 from solver.types import DepthNoise, Ground, Intrinsics, Landmarks
@@ -25,8 +24,12 @@ LEAN_SPREAD = np.deg2rad(2.0)
 """How far the pelvis of a standing person leans; a picture hardly shows it, the landmarker sees bowing."""
 LOW_LANDMARKS = {23: 0.10, 24: 0.10, 25: 0.08, 26: 0.08}
 """Hips and knees are seen 3 to 5 cm below the model's joints, which without depth would tilt the body: spread [m]."""
-SWAP_MARGIN = 1.3
-"""By how much better landmarks must fit with left and right swapped, and depth turned round with them."""
+LEFT_TRUNK, RIGHT_TRUNK = (11, 23), (12, 24)
+FACING_SPREAD = np.deg2rad(12.0)
+"""How far the landmarker errs in the way that hips and shoulders face. It carries the body through profiles, where
+landmarks in the picture say nothing of front and back."""
+SWAP_MARGIN = np.deg2rad(40.0)
+"""By how much better the facing of a back taken for a front must fit the last frames."""
 OUTLINE_STRIDE = 2
 
 
@@ -95,31 +98,32 @@ class OutlineFit(BodyFit):
         """The landmarks in space that `add_landmarks` shall add, with left and right (and depth) as `flipped` says."""
         self._figure = None if landmarks is None else self._figures(landmarks)[int(flipped)]
 
-    def _figures(self, landmarks: Landmarks) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """World landmarks about the hips, axes of frame w, (L, 3): as they are, and as a back taken for a front.
+    def _figures(self, landmarks: Landmarks) -> tuple[NDArray[np.float64], ...]:
+        """World landmarks about the hips, axes of frame w, (L, 3): as they are, as a back taken for a front, and with
+        nothing but left and right exchanged.
 
-        A left for a right is a picture from behind: the landmarker's depths point the wrong way.
+        A left for a right is a picture from behind: mostly the landmarker's depths then point the wrong way too.
         """
         turn = self.T_wc[:3, :3].T
         straight = landmarks.world[self.landmarks.indices].astype(np.float64) @ turn
         mirrored = landmarks.world[self.landmarks.mirrored].astype(np.float64) @ turn
-        return straight, mirrored - 2.0 * np.outer(mirrored @ self._view, self._view)
+        return straight, mirrored - 2.0 * np.outer(mirrored @ self._view, self._view), mirrored
 
     def sorted_landmarks(self, alignment: BodyAlignment, landmarks: Landmarks) -> tuple[NDArray, NDArray]:
-        """As in `BodyFit`; left, right and depth in space are sorted too, group by group."""
+        """As in `BodyFit`; in space a back taken for a front is turned round where the last frames say so."""
         seen = super().sorted_landmarks(alignment, landmarks)
-        straight, mirrored = self._figures(landmarks)
-        model = alignment.positions(self.landmarks.points) - self._hips_of(alignment)
-        figure = straight.copy()
-        sigma = self.landmarks.spread + WORLD_SIGMA_M
-        off = [np.square(np.linalg.norm(f - model, axis=1) / sigma) for f in (straight, mirrored)]
-        costs = [o / (1.0 + o / 9.0) for o in off]
-        for group in range(len(GROUPS)):
-            members = self.landmarks.group == group
-            if costs[1][members].sum() * SWAP_MARGIN < costs[0][members].sum():
-                figure[members] = mirrored[members]
-        self._figure = figure
+        now = float(np.arctan2(alignment.state.T_wb[1, 0], alignment.state.T_wb[0, 0]))
+        figures = self._figures(landmarks)
+        away = [abs(np.angle(np.exp(1j * (self._facing(figure) - now)))) for figure in figures]
+        doubt = np.array([0.0, SWAP_MARGIN, SWAP_MARGIN])
+        self._figure = figures[int(np.argmin(away + doubt))]
         return seen
+
+    def _facing(self, figure: NDArray) -> float:
+        """Which way hips and shoulders of a figure (L, 3) face [rad], as `keyframes.facing_angle`."""
+        left, right = (np.isin(self.landmarks.indices, side) for side in (LEFT_TRUNK, RIGHT_TRUNK))
+        across = figure[left].sum(0) - figure[right].sum(0)
+        return float(np.arctan2(across[1], across[0]))
 
     def add_landmarks(
         self,
@@ -137,6 +141,11 @@ class OutlineFit(BodyFit):
         off = (alignment.positions(self.landmarks.points) - targets) @ self._view
         weights = WORLD_WEIGHT * visibility * robust_weights(off, 2.0 * sigma, "huber") / np.square(sigma)
         # Across the view the picture itself says it better, whatever the person's size.
+        turn = np.zeros((1, 3))
+        turn[0, 2] = self._facing(self._figure) - np.arctan2(alignment.state.T_wb[1, 0], alignment.state.T_wb[0, 0])
+        faced = alignment.state.T_wb.copy()
+        faced[:3, :3] = rotation_matrices(turn)[0] @ faced[:3, :3]
+        alignment.add_root_prior(faced, (0.0, 0.0, 1.0 / FACING_SPREAD**2), 0.0)
         alignment.add_point_to_plane(self.landmarks.points, targets, np.tile(self._view, (len(targets), 1)), weights)
 
     def _hips_of(self, alignment: BodyAlignment) -> NDArray[np.float64]:
