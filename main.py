@@ -6,7 +6,7 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from game.protocol.engine import Graphics
 from game.protocol.session import Session
@@ -14,6 +14,7 @@ from solver.errors import ChevalError
 
 if TYPE_CHECKING:
     from game.app import App
+    from game.live.session import MirrorSession
 
 COMMANDS = {
     "mirror": "the mirror: be scanned, try things on, leave without a trace (also without a command)",
@@ -43,10 +44,43 @@ def open_mirror(session: Session, size: tuple[int, int], headless: bool, fullscr
     return App(Display(size, headless, fullscreen, quality), session, SCREENS)
 
 
-def open_session(source: str | None, **options: Any) -> Session:
-    """The mirror's state and work before `source`."""
-    session = importlib.import_module("game.session")
-    return session.open_session(source, **options)
+def open_mirror_session(
+    source: str | None,
+    *,
+    threaded: bool,
+    seed: int,
+    rotate: int = 0,
+    outfit: str | None = None,
+    store: str | None = None,
+) -> MirrorSession:
+    """The mirror's state and work before `source` (default: the camera, or a simulated shopper where there is none).
+
+    Profiles are kept in `store` (default: the user's own).
+    """
+    from capture.open import find_source, open_live
+    from capture.shopper import ShopperLandmarker
+    from game.assets import POSE_LANDMARKER, load_body_model
+    from game.keeper import StoreKeeper
+    from game.live.session import open_session
+    from game.live.works import Parts
+    from game.profiles.location import default_store
+    from game.profiles.memory import forbid_core_dumps
+    from game.profiles.store import ProfileStore
+    from game.rack import RACK, rack_from
+
+    forbid_core_dumps()
+    model = load_body_model()
+    profiles = ProfileStore(store or default_store())
+    profiles.purge()
+    spec = source or find_source()
+    parts = Parts(
+        model,
+        lambda: open_live(spec, rotate=rotate, load_body=lambda: model),
+        lambda: ShopperLandmarker(POSE_LANDMARKER),
+        StoreKeeper(profiles, model),
+        seed,
+    )
+    return open_session(parts, lockstep=not threaded, rack=RACK if outfit is None else rack_from(outfit))
 
 
 def build_parser(chosen: str | None) -> argparse.ArgumentParser:
@@ -71,7 +105,7 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
         )
         module.add_arguments(subparser)
         subparser.set_defaults(
-            run=module.run, open_graphics=open_graphics, open_mirror=open_mirror, open_session=open_session
+            run=module.run, open_graphics=open_graphics, open_mirror=open_mirror, open_session=open_mirror_session
         )
     return parser
 

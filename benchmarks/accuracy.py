@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from capture.landmarks import PoseLandmarker
+from capture.shopper import ShopperLandmarker
 from capture.simulated.source import SimulatedSource
 from game.assets import POSE_LANDMARKER, load_body_model
 from game.console import Progress
@@ -43,7 +43,7 @@ def run(json: bool, seeds: range | None = None, options: str = CAMERA) -> dict[s
             progress(n / len(seeds), f"shopper {seed}")
             source = SimulatedSource.from_spec(f"sim:visit=scan,seed={seed},serial={seed},fps=15,{options}", model)
             try:
-                with PoseLandmarker(POSE_LANDMARKER) as landmarker:
+                with ShopperLandmarker(POSE_LANDMARKER) as landmarker:
                     scan = scan_source(source, model, landmarker)
             except ChevalError as error:
                 failures[seed] = str(error)

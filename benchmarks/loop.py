@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from benchmarks._replay import RenderedVisit, ReplayedVisit
-from capture.landmarks import PoseLandmarker
+from capture.shopper import ShopperLandmarker
 from game.assets import POSE_LANDMARKER, load_body_model
 from game.console import Progress
 from game.live.session import MirrorSession, open_session
@@ -30,7 +30,7 @@ def run(json: bool) -> dict[str, Any]:
     with Progress("rendering the visit") as progress:
         visit = RenderedVisit(SPEC, model, MIRROR_S, progress)
     source = ReplayedVisit(visit)
-    session = open_session(Parts(model, lambda: source, lambda: PoseLandmarker(POSE_LANDMARKER)))
+    session = open_session(Parts(model, lambda: source, lambda: ShopperLandmarker(POSE_LANDMARKER)))
     try:
         result = _serve(session, source)
     finally:

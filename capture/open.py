@@ -12,7 +12,7 @@ from capture.hot_plug import HotPlugSource, attached_realsense, attached_webcam,
 from capture.rotation import TURNS, RotatedSource, rotate_intrinsics
 from capture.source import FrameSource, SourceInfo
 from solver.body import BodyModel
-from solver.errors import InputError, UsageError
+from solver.errors import ChevalError, InputError, UsageError
 from solver.types import DepthNoise, Intrinsics
 
 RECORDINGS = (".db3", ".bag")
@@ -38,6 +38,23 @@ def open_source(spec: str, *, rotate: int = 0, load_body: Callable[[], BodyModel
     _check_turn(rotate)
     source = _open(spec, load_body)
     return RotatedSource(source, rotate) if rotate else source
+
+
+def open_live(spec: str, *, rotate: int = 0, load_body: Callable[[], BodyModel]) -> FrameSource:
+    """As `open_source`, but cameras may come later, go, and come back (`open_hot_plug`)."""
+    if _is_realsense(spec) or spec.startswith("webcam:"):
+        return open_hot_plug(spec, rotate=rotate)
+    return open_source(spec, rotate=rotate, load_body=load_body)
+
+
+def find_source() -> str:
+    """What is looked through where nobody said: a RealSense camera that is attached, else a simulated shopper."""
+    from capture.realsense_sdk import attached_cameras
+
+    try:
+        return "realsense:" if attached_cameras() else "sim:"
+    except ChevalError:
+        return "sim:"
 
 
 def open_hot_plug(spec: str, *, rotate: int = 0) -> HotPlugSource:

@@ -41,8 +41,8 @@ class Scene(Protocol):
 class Visitor(Protocol):
     """Who answers screens without hands."""
 
-    def answer(self, snapshot: Snapshot) -> Command | None:
-        """What to ask of the session now, if anything."""
+    def watch(self, snapshot: Snapshot) -> list[Command]:
+        """What to ask of the session now; often nothing."""
         ...
 
 
@@ -113,9 +113,8 @@ class App:
             inputs = self.display.read_inputs()
             if inputs.quit:
                 return
-            answer = visitor.answer(self.session.latest()) if visitor else None
-            if answer is not None:
-                self.session.ask(answer)
+            for command in visitor.watch(self.session.latest()) if visitor else ():
+                self.session.ask(command)
             picture = self.step(dt, inputs, read=on_picture is not None)
             if picture is not None and on_picture is not None:
                 on_picture(picture)

@@ -8,16 +8,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from capture.landmarks import PoseLandmarker
 from capture.source import SourceInfo
 from solver.body import BodyModel
+from solver.color_tracking import make_tracker
 from solver.errors import InputError, NotAPersonError, TrackingLostError
 from solver.ground import NoFloorError, assume_upright, estimate_ground
-from solver.tracking import BodyTracker
-from solver.types import BodyState, DepthNoise, Frame, Ground, Observation
+from solver.landmark_place import assume_average
+from solver.types import BodyState, Frame, Ground, Observation
 
 FLOOR_PATIENCE = 10
 """Frames that the floor is looked for before the person's uprightness must do."""
+
+
+class Landmarker(Protocol):
+    """Finds the person in a frame, as `capture.landmarks.PoseLandmarker` and `capture.shopper.ShopperLandmarker` do."""
+
+    def observe(self, frame: Frame) -> Observation:
+        """Landmarks and mask."""
+        ...
 
 
 class Tracker(Protocol):
@@ -46,18 +54,15 @@ class Sight:
 class Follower:
     """Takes frames in order and finds the person again where they were lost."""
 
-    def __init__(self, model: BodyModel, info: SourceInfo, landmarker: PoseLandmarker) -> None:
-        """For the camera `info`. Raises `InputError` for a source without depth."""
-        if info.noise is None:
-            raise InputError(f"{info.name}: a scan needs a depth camera or a recording of one")
+    def __init__(self, model: BodyModel, info: SourceInfo, landmarker: Landmarker) -> None:
+        """For the camera `info`. Where it has no depth the body that is followed is of average depth."""
         self.model = model
         self.info = info
         self.ground: Ground | None = None
-        self.tracker: Tracker = BodyTracker(model, info.intrinsics, info.noise)
+        self.tracker: Tracker = make_tracker(model, info.intrinsics, info.noise)
         self.following = False
         self.seconds: dict[str, float] = {"landmarks": 0.0, "tracking": 0.0}
         """Time spent by stage [s]."""
-        self._noise: DepthNoise = info.noise
         self._landmarker = landmarker
         self._floorless_frames = 0
 
@@ -92,11 +97,13 @@ class Follower:
         return self.tracker.track(observation)
 
     def _find_ground(self, observation: Observation) -> Ground:
-        frame = observation.frame
+        frame, noise = observation.frame, self.info.noise
+        if noise is None:
+            return assume_average(self.model, observation, frame.gravity)
         if frame.depth is None:
             raise InputError(f"{self.info.name}: frame {frame.sequence} has no depth")
         try:
-            return estimate_ground(frame.depth, frame.intrinsics, self._noise, frame.gravity)
+            return estimate_ground(frame.depth, frame.intrinsics, noise, frame.gravity)
         except NoFloorError:
             self._floorless_frames += 1
             if self._floorless_frames < FLOOR_PATIENCE and observation.landmarks is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from game.fabrics import load_fabrics
 from game.materials import Print, PrintKind
 from game.protocol.snapshot import RackItem, Worn
+from solver.errors import UsageError
 from solver.pattern import tshirt
 
 INK, CREAM = (38, 54, 92), (240, 238, 231)
@@ -58,6 +59,18 @@ RACK: tuple[RackItem, ...] = (
     ),
     RackItem("dots", "Dotted", Worn("tshirt", {"sleeve": -0.02}, "jersey", dict(PRINTS)["Dots"])),
 )
+
+
+def rack_from(names: str) -> tuple[RackItem, ...]:
+    """The rack with the entries or designs called `names` (by commas) first. Raises `UsageError` for a name that is
+    neither."""
+    first: list[RackItem] = []
+    for name in filter(None, (part.strip() for part in names.split(","))):
+        found = [item for item in RACK if name in (item.name, item.worn.design)]
+        if not found:
+            raise UsageError(f"{name}: nothing on the rack is called so; there are {', '.join(i.name for i in RACK)}")
+        first += [item for item in found if item not in first]
+    return (*first, *(item for item in RACK if item not in first))
 
 
 def fabric_names() -> tuple[str, ...]:

@@ -9,9 +9,8 @@ from enum import Enum
 
 import numpy as np
 
-from capture.landmarks import PoseLandmarker
 from capture.source import EndOfRecording, FrameSource, FrameTimeoutError, SourceInfo
-from game.follower import Follower, Sight, Tracker
+from game.follower import Follower, Landmarker, Sight, Tracker
 from game.turn import FULL_TURN, Turn
 from solver.body import BodyModel
 from solver.clothing import undressed
@@ -81,6 +80,8 @@ class Evidence:
     duration_s: float
     turned: float
     seconds: dict[str, float]
+    stood: BodyState | None = None
+    """How the person stood: all that a camera without depth leaves."""
 
 
 class Scanner:
@@ -89,8 +90,10 @@ class Scanner:
     Who walks in is followed at once; the turn begins where they stop, and begins anew when they leave the spot.
     """
 
-    def __init__(self, model: BodyModel, info: SourceInfo, landmarker: PoseLandmarker) -> None:
+    def __init__(self, model: BodyModel, info: SourceInfo, landmarker: Landmarker) -> None:
         """A scan of one person with the camera `info`. Raises `InputError` for a source without depth."""
+        if info.noise is None:
+            raise InputError(f"{info.name}: a scan needs a depth camera or a recording of one")
         self.model = model
         self.info = info
         self.frame_count = 0
@@ -198,7 +201,7 @@ def finish_scan(
 def scan_source(
     source: FrameSource,
     model: BodyModel,
-    landmarker: PoseLandmarker,
+    landmarker: Landmarker,
     settings: RefinementSettings | None = None,
     progress: Callable[[str, float], None] | None = None,
     on_glimpse: Callable[[Glimpse], None] | None = None,

@@ -58,12 +58,12 @@ def test_the_arms_angle_is_that_of_the_pose(degrees):
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        ({"people": 2}, Guidance.ONE_PERSON),
+        ({"crowded": True}, Guidance.ONE_PERSON),
         ({"walking": 0.6}, Guidance.HOLD_STILL),
         ({"turn_rate": -1.8, "turned": -1.0}, Guidance.SLOWER),
         ({"turn_rate": 0.6, "turned": 0.1}, Guidance.TURN),
         ({"turn_rate": 0.6, "turned": 1.0}, Guidance.KEEP_TURNING),
-        ({"complete": True, "people": 2}, Guidance.DONE),
+        ({"complete": True, "crowded": True}, Guidance.DONE),
     ],
 )
 def test_how_someone_moves_decides(more, expected):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from capture.landmarks import PoseLandmarker
+from capture.shopper import ShopperLandmarker
 from capture.simulated.source import SimulatedSource
 from game.assets import POSE_LANDMARKER, load_body_model
 from game.attendant import Attendant, Tastes
@@ -17,7 +17,7 @@ SPEC = "sim:seed=12,fps=8,seconds=6"
 
 def serve(spec, seconds, tastes=None):
     model = load_body_model()
-    parts = Parts(model, lambda: SimulatedSource.from_spec(spec, model), lambda: PoseLandmarker(POSE_LANDMARKER))
+    parts = Parts(model, lambda: SimulatedSource.from_spec(spec, model), lambda: ShopperLandmarker(POSE_LANDMARKER))
     session, attendant, shown = open_session(parts, lockstep=True), Attendant(tastes), []
     try:
         for _ in range(round(seconds * 30)):

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.rotation import TURNS
+from game.attendant import Attendant
 from game.export.film import Film
 from game.files import whole_file
 from game.protocol.snapshot import Screen, Snapshot
-from game.unattended import Unattended
 from solver.errors import InputError, UsageError
 
 EXAMPLES = """examples:
@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
             lockstep_fps=arguments.fps if lockstep else None,
             on_picture=watcher.add if film or arguments.shot else None,
             until=watcher.is_done,
-            visitor=Unattended() if arguments.unattended else None,
+            visitor=Attendant() if arguments.unattended else None,
         )
     if arguments.shot:
         if watcher.last is None:

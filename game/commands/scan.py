@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from capture.landmarks import PoseLandmarker
 from capture.open import open_source
 from capture.rotation import TURNS
+from capture.shopper import ShopperLandmarker
 from game.assets import POSE_LANDMARKER, load_body_model
 from game.console import Progress, report
 from game.scan import Scan, scan_source
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     model = load_body_model()
     with (
         open_source(arguments.source, rotate=arguments.rotate, load_body=load_body_model) as source,
-        PoseLandmarker(POSE_LANDMARKER) as landmarker,
+        ShopperLandmarker(POSE_LANDMARKER) as landmarker,
         Progress("scan") as progress,
     ):
         scan = scan_source(

@@ -107,7 +107,7 @@ class Guide:
         stand: Stand | None,
         *,
         seen_cut_off: bool = False,
-        people: int = 1,
+        crowded: bool = False,
         turned: float = 0.0,
         turn_rate: float = 0.0,
         walking: float = 0.0,
@@ -116,14 +116,14 @@ class Guide:
         """What to say at time `at` [s]. `stand` is None while nobody is followed; then `seen_cut_off` tells that
         someone is seen in part. Angles [rad], rates [rad/s], `walking` [m/s]."""
         return self._settled(
-            at, self._wanted(stand, seen_cut_off, people, turned, abs(turn_rate), walking, complete), complete
+            at, self._wanted(stand, seen_cut_off, crowded, turned, abs(turn_rate), walking, complete), complete
         )
 
     def _wanted(
         self,
         stand: Stand | None,
         seen_cut_off: bool,
-        people: int,
+        crowded: bool,
         turned: float,
         turn_rate: float,
         walking: float,
@@ -132,7 +132,7 @@ class Guide:
         limits = self._limits
         if complete:
             return Guidance.DONE
-        if people > 1:
+        if crowded:
             return Guidance.ONE_PERSON
         if stand is None:
             return Guidance.WHOLE_BODY if seen_cut_off else Guidance.STEP_IN

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from capture.landmarks import PoseLandmarker
+from capture.shopper import ShopperLandmarker
 from capture.source import FrameSource
 from game.live.clock import Clock, Metronome
 from game.live.mailbox import Mailbox
@@ -51,9 +51,8 @@ class Parts:
 
     model: BodyModel
     open_source: Callable[[], FrameSource]
-    open_landmarker: Callable[[], PoseLandmarker]
+    open_landmarker: Callable[[], ShopperLandmarker]
     keeper: Keeper | None = None
-    count_people: Callable[[Captured], int] | None = None
     seed: int = 0
 
 
@@ -91,7 +90,7 @@ class Works:
         )
         self.track = Worker(
             "track",
-            lambda: TrackStage(self._parts.model, self._parts.open_landmarker, self._parts.count_people),
+            lambda: TrackStage(self._parts.model, self._parts.open_landmarker),
             self._take_track,
             self._on_tracked,
             order,

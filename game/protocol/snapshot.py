@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from game.appearance import BodyPaint
 from game.materials import Print
+from game.scan import Scan
 from solver.body import RestBody
 from solver.measures import Measurements
 from solver.types import BodyState, Frame, Ground, Mesh
@@ -104,6 +105,8 @@ class Shopper:
     """0..1 by part of the body."""
     of_average_depth: bool = False
     """True where the body is not scanned but of average depth."""
+    scan: Scan | None = None
+    """The scan that all this is from; None where the body is of average depth."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,16 @@ class CaptureStage:
 
     def _begin(self) -> None:
         self._source = self._open()
-        self._connection = next(_connections)
-        self._on_clock = ArrivalClock()
+        self._connect()
         self._count = 0
         self._over = ""
         self._opened_at = self._heard_at = self._clock.now()
+
+    def _connect(self) -> None:
+        """Another camera, or the same one again: who follows people must begin anew."""
+        self._info = self._source.info
+        self._connection = next(_connections)
+        self._on_clock = ArrivalClock()
 
     def pause_s(self, now: float) -> float:
         """How long until the next frame of a source that does not pace itself is due [s]."""
@@ -54,9 +59,11 @@ class CaptureStage:
             self._over = str(error)
             return NoPicture(self._over, over=True)
         self._count += 1
+        if self._source.info != self._info:
+            self._connect()
         self._heard_at = self._clock.now()
         captured_at = self._on_clock(frame.captured_at, self._heard_at)
-        return Captured(replace(frame, captured_at=captured_at), self._source.info, self._connection)
+        return Captured(replace(frame, captured_at=captured_at), self._info, self._connection)
 
     def forget(self) -> None:
         """The next visit may have a recording from its beginning."""

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from game.appearance import paint_body
 from game.live.messages import Growing, Known, Order, Refining, Task, Tracked, Unusable
 from game.protocol.snapshot import Shopper
-from game.scan import Scan, finish_scan
+from game.scan import Evidence, Scan, finish_scan
 from game.scan_files import paint_scan
-from solver.body import BodyModel, RestBody, joint_transforms, shape_body
+from solver.body import BodyModel, RestBody, canonical_pose, joint_transforms, shape_body, skin
 from solver.errors import InputError, TrackingLostError
 from solver.fusion import CanonicalVolume
+from solver.measures import Measurements
 from solver.thread_limit import thread_limit
 from solver.types import Mesh, read_only
 
@@ -108,6 +110,9 @@ class ReconstructStage:
 
     def _refine(self, order: Order) -> Refining | Known | Unusable:
         assert order.evidence is not None
+        if order.evidence.source.noise is None:
+            self._done_scan = order.scan
+            return self._average(order, order.evidence)
         if self._work is None:
             self._volume = self._body = None
             self._work = finish_scan(self._model, order.evidence, None, self._seed)
@@ -122,9 +127,29 @@ class ReconstructStage:
             self._done_scan = order.scan
             return Unusable(order, str(error))
 
+    def _average(self, order: Order, evidence: Evidence) -> Known | Unusable:
+        """What a camera without depth can know: a body as tall and broad as was seen, of average depth, unmeasured."""
+        if evidence.stood is None:
+            return Unusable(order, "nobody was seen whole: stand before the camera, whole in its picture")
+        model = self._model
+        rest = shape_body(model, evidence.stood.shape)
+        canonical = skin(model, rest.vertices, joint_transforms(model, rest.joints, canonical_pose(model, rest.joints)))
+        canonical[:, 2] -= canonical[:, 2].min()
+        shopper = Shopper(
+            rest=rest,
+            canonical=read_only(canonical),
+            shape=read_only(np.array(evidence.stood.shape)),
+            paint=paint_body(model, rest),
+            measurements=Measurements({}, {}),
+            coverage={},
+            of_average_depth=True,
+        )
+        return Known(order, shopper)
+
     def _known(self, order: Order, scan: Scan) -> Known:
         body = scan.reconstruction
         shopper = Shopper(
+            scan=scan,
             rest=body.rest,
             canonical=body.vertices,
             shape=body.shape,

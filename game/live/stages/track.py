@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from capture.landmarks import PoseLandmarker
+from capture.shopper import ShopperLandmarker
 from game.follower import Follower, Sight
 from game.live.guidance import Guide, cut_off, measure_stand
 from game.live.messages import Captured, Order, Task, Tracked, TurnNews
@@ -21,8 +21,9 @@ from solver.types import Observation, read_only
 GAP_S = 0.6
 """After a longer gap the person is found anew rather than followed."""
 SURE = 0.35
-CENSUS_S = 1.0
-"""Between two looks at how many people there are."""
+STAND_S = 2.5
+"""Before a camera without depth one stands so long instead of turning."""
+TURNING = (Guidance.TURN, Guidance.KEEP_TURNING, Guidance.SLOWER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,10 @@ class TrackStage:
     def __init__(
         self,
         model: BodyModel,
-        open_landmarker: Callable[[], PoseLandmarker],
-        count_people: Callable[[Captured], int] | None = None,
+        open_landmarker: Callable[[], ShopperLandmarker],
     ) -> None:
-        """`count_people` tells how many are in a frame; without it one is believed."""
-        self._model, self._open, self._count_people = model, open_landmarker, count_people
+        """`open_landmarker` is called again whenever what it remembers is to be forgotten."""
+        self._model, self._open = model, open_landmarker
         self._landmarker = open_landmarker()
         self._follower: Follower | None = None
         self._connection = 0
@@ -55,8 +55,8 @@ class TrackStage:
         self._scan = -1
         self._last_at = self._began_at = -np.inf
         self._frames = 0
-        self._people, self._census_at = 1, -np.inf
         self._evidence: Evidence | None = None
+        self._stood_s, self._stood_at = 0.0, np.inf
 
     def step(self, item: Look) -> Tracked:
         """Looks at the frame. Raises `InputError` for a source that nobody can be followed with."""
@@ -92,9 +92,7 @@ class TrackStage:
             self._restart()
             self._scan, self._began_at, self._last_at = order.scan, at, at
         self._frames += 1
-        if self._count_people is not None and at - self._census_at >= CENSUS_S:
-            self._people, self._census_at = self._count_people(captured), at
-        turn, ground = self._turn, self._follower.ground
+        turn, ground, flat = self._turn, self._follower.ground, captured.info.noise is None
         if self._evidence is not None:
             return TurnNews(Guidance.DONE, self._evidence.turned, 1.0, self._evidence)
         stand = None
@@ -107,18 +105,31 @@ class TrackStage:
             at,
             stand,
             seen_cut_off=landmarks is not None and cut_off(landmarks, frame),
-            people=self._people,
+            crowded=self._landmarker.company.crowded,
             turned=turn.turned,
             turn_rate=turn.rate,
             walking=turn.speed,
-            complete=turn.complete,
+            complete=self._stood_s >= STAND_S if flat else turn.complete,
         )
-        if turn.complete and ground is not None:
+        if flat and guidance in TURNING:
+            # There is nothing to be seen from behind but the time it takes.
+            guidance = Guidance.HOLD_STILL
+            self._stood_s += max(0.0, at - self._stood_at)
+        self._stood_at = at
+        if guidance is Guidance.DONE and ground is not None:
             seconds = dict(self._follower.seconds)
             self._evidence = Evidence(
-                ground, turn.keyframes, captured.info, self._frames, at - self._began_at, turn.turned, seconds
+                ground,
+                turn.keyframes,
+                captured.info,
+                self._frames,
+                at - self._began_at,
+                turn.turned,
+                seconds,
+                sight.state,
             )
-        return TurnNews(guidance, turn.turned, min(abs(turn.turned) / FULL_TURN, 1.0), self._evidence)
+        share = self._stood_s / STAND_S if flat else abs(turn.turned) / FULL_TURN
+        return TurnNews(guidance, 0.0 if flat else turn.turned, min(share, 1.0), self._evidence)
 
     def forget(self) -> None:
         """Drops everything, the landmarker's memory of the person too."""
