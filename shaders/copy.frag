@@ -13,9 +13,10 @@ void main() {
     if (flip < 0.0) at.x = textureSize(picture, 0).x - 1 - at.x;
     vec4 middle = texelFetch(picture, at, 0);
 #ifdef SMOOTH
-    // Along the way that changes less; green stands for luma. Outside the picture a fetch is black: no matter at the rim.
-    vec4 up = texelFetch(picture, at + ivec2(0, 1), 0), down = texelFetch(picture, at - ivec2(0, 1), 0);
-    vec4 left = texelFetch(picture, at - ivec2(1, 0), 0), right = texelFetch(picture, at + ivec2(1, 0), 0);
+    // Across a step its two sides are mixed; green stands for luma. Outside the picture there is nothing to fetch.
+    ivec2 low = max(at - 1, ivec2(0)), high = min(at + 1, textureSize(picture, 0) - 1);
+    vec4 up = texelFetch(picture, ivec2(at.x, high.y), 0), down = texelFetch(picture, ivec2(at.x, low.y), 0);
+    vec4 left = texelFetch(picture, ivec2(low.x, at.y), 0), right = texelFetch(picture, ivec2(high.x, at.y), 0);
     float across = abs(left.g - right.g), along = abs(up.g - down.g);
     float step = max(across, along);
     vec4 mean = 0.5 * (across > along ? left + right : up + down);
