@@ -87,7 +87,7 @@ def _time_tier(context: Context, name: str, rest: RestBody, vertices: np.ndarray
         less = _processor_ms(display.draw, frames)
         times[label] = total - less
         total = less
-    times["backdrop, averaging of samples"] = total
+    times["backdrop"] = total
     display.close()
     return times
 

@@ -269,17 +269,17 @@ class Mirror(Screen):
         if shopper is None or dressed is None:
             return
         here = dressed.body[::9, :2].mean(0).astype(np.float64)
-        if self._center is None:
-            self._center = here
-        elif np.linalg.norm(here - self._center) > 0.04:
-            self._center = np.array([approach(self._center[i], here[i], FOLLOW_S, dt) for i in range(2)])
-        framed = (*np.round(self._center, 4), *self._within, self.display.size, id(shopper))
+        center = here if self._center is None else self._center
+        if np.linalg.norm(here - center) > 0.04:
+            center = np.array([approach(center[i], here[i], FOLLOW_S, dt) for i in range(2)])
+        self._center = center
+        framed = (*np.round(center, 4), *self._within, self.display.size, id(shopper))
         if framed == self._framed:
             return
         self._framed = framed
         stage = self.display.stage
-        stage.place_studio(self._center)
-        stage.camera.frame_body(_span(shopper, self._center), margin=1.0, within=self.flipped(self._within))
+        stage.place_studio(center)
+        stage.camera.frame_body(_span(shopper, center), margin=1.0, within=self.flipped(self._within))
 
 
 def _span(shopper: Shopper, center: np.ndarray) -> np.ndarray:

@@ -329,6 +329,7 @@ def test_a_display_gives_everything_back(context):
 def test_hands_lie_over_the_garment_and_the_garment_over_the_body(context):
     """A hand nearer than the shirt is the camera's picture; the chest is the shirt's."""
     display = Display((480, 848), headless=True, context=context)
+    display.pipeline.ease()
     session = told("mirror_glass")
     snapshot = session.snapshot
     app = App(display, session, SCREENS)

@@ -106,13 +106,9 @@ class Context:
             "outputs": self.engine.get_num_windows(),
         }
 
-    def open_buffer(self, name: str, size: tuple[int, int], sort: int = 0, samples: int = 0) -> GraphicsOutput:
-        """A colour buffer of `size` (width, height) [px]; lower `sort` is drawn first; `samples` a pixel are averaged.
-
-        Raises `NoGraphicsError`.
-        """
+    def open_buffer(self, name: str, size: tuple[int, int], sort: int = 0) -> GraphicsOutput:
+        """A colour buffer of `size` (width, height) [px]; lower `sort` is drawn first. Raises `NoGraphicsError`."""
         properties = FrameBufferProperties()
-        properties.set_multisamples(samples)
         properties.set_rgba_bits(8, 8, 8, 8)
         properties.set_depth_bits(24)
         buffer = self._open(name, size, properties, self._host, sort)

@@ -145,8 +145,9 @@ class LookingGlass:
             return
         self._normals = NormalField(faces, vertex_count)
         self._body = DynamicMesh("body", faces, vertex_count, {})
-        self._body_path = self.root.attach_new_node(self._body.node)
-        self._body_path.hide()
+        path = self.root.attach_new_node(self._body.node)
+        path.hide()
+        self._body_path = path
 
     def show_glow(self, vertices: NDArray[np.float32], color: tuple[float, float, float, float]) -> None:
         """A body at `vertices` (V, 3) [m] as a rim of light; opacity is its strength."""
@@ -253,8 +254,9 @@ class LookingGlass:
             color = cv2.GaussianBlur(small, (0, 0), 1.6).astype(np.uint8)
         height, width = color.shape[:2]
         if self._color is None or (self._color.get_x_size(), self._color.get_y_size()) != (width, height):
-            self._color = smooth_texture("camera")
-            self._color.setup_2d_texture(width, height, Texture.T_unsigned_byte, Texture.F_rgba8)
+            texture = smooth_texture("camera")
+            texture.setup_2d_texture(width, height, Texture.T_unsigned_byte, Texture.F_rgba8)
+            self._color = texture
             self._quad.set_shader_input("picture", self._color)
         pixels = cv2.cvtColor(color, cv2.COLOR_RGB2BGRA)
         memoryview(self._color.modify_ram_image()).cast("B")[:] = pixels.data.cast("B")  # pyright: ignore
@@ -262,15 +264,16 @@ class LookingGlass:
     def _upload_depth(self, depth: NDArray[np.float32]) -> None:
         height, width = depth.shape
         if self._depth is None or (self._depth.get_x_size(), self._depth.get_y_size()) != (width, height):
-            self._depth = Texture("depth")
-            self._depth.setup_2d_texture(width, height, Texture.T_float, Texture.F_r32)
+            texture = Texture("depth")
+            texture.setup_2d_texture(width, height, Texture.T_float, Texture.F_r32)
             # Between two depths there is no surface half-way.
-            self._depth.set_minfilter(SamplerState.FT_nearest)
-            self._depth.set_magfilter(SamplerState.FT_nearest)
+            texture.set_minfilter(SamplerState.FT_nearest)
+            texture.set_magfilter(SamplerState.FT_nearest)
+            self._depth = texture
             self.root.set_shader_input("seen_depth", self._depth)
         smooth = cv2.medianBlur(depth, 5) if min(depth.shape) >= 5 else depth
         pixels = np.ascontiguousarray(smooth, np.float32)
-        memoryview(self._depth.modify_ram_image()).cast("B")[:] = pixels.data.cast("B")
+        memoryview(self._depth.modify_ram_image()).cast("B")[:] = pixels.data.cast("B")  # pyright: ignore
 
 
 def exposure_of(color: NDArray[np.uint8], person: NDArray[np.uint8] | None) -> NDArray[np.float64]:

@@ -12,8 +12,6 @@ class Quality(NamedTuple):
 
     supersampling: int
     """Pixels drawn per pixel of the picture along each side."""
-    samples: int
-    """Coverage samples per pixel; without them edges are smoothed in the finished picture."""
     detail: bool
     """Pores, strands and yarns, lit per pixel; else lit per vertex."""
     shadow_resolution: int
@@ -30,11 +28,11 @@ class Quality(NamedTuple):
     """Paper and floor are drawn once for each view and kept as a picture."""
 
 
-SOFTWARE = Quality(1, 4, False, 384, 2, 64, True, 560_000, True)
+SOFTWARE = Quality(1, False, 384, 2, 64, True, 560_000, True)
 """Every pixel is dear: what does not move is kept, light is reckoned at vertices."""
-INTEGRATED = Quality(1, 0, True, 1024, 1, 128, True, 0, False)
+INTEGRATED = Quality(1, True, 1024, 1, 128, True, 0, False)
 """The full look, each pixel drawn once."""
-FINE = Quality(2, 0, True, 1536, 1, 160, True, 0, False)
+FINE = Quality(2, True, 1536, 1, 160, True, 0, False)
 """The full look, supersampled: graphics cards, and stills on anything."""
 
 TIERS = {"software": SOFTWARE, "integrated": INTEGRATED, "fine": FINE}

@@ -42,6 +42,7 @@ PROGRAMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "plate_picture": ("plate.vert", "plate.frag", ("PICTURE",)),
     "ring": ("plate.vert", "ring.frag", ()),
     "copy": ("finish.vert", "copy.frag", ()),
+    "copy_smooth": ("finish.vert", "copy.frag", ("SMOOTH",)),
     "enlarge": ("finish.vert", "copy.frag", ("ENLARGE",)),
     "finish": ("finish.vert", "finish.frag", ()),
 }

@@ -88,7 +88,7 @@ class Stage:
             "offset": paint.hair_depth[:, None],
         }
         self._hair_depth = paint.hair_depth
-        eyes = (paint.surface[:, 3] > 127)[faces].all(1)
+        eyes = np.all((paint.surface[:, 3] > 127)[faces], axis=1)
         self._body = self._attach(Model("body", self.quality, faces, columns, rest, eyes=eyes))
         self._body.set_inputs(paint.inputs)
 

@@ -87,7 +87,7 @@ class Studio:
         self._light = whole_picture("floor-light")
         self._light.set_shader(program("floor_light_quick" if quality.still_backdrop else "floor_light"))
         self._light.set_shader_input("floor_half", FLOOR_HALF)
-        self.buffer = context.open_buffer("floor-light", (quality.floor_light,) * 2, sort=-5)
+        self.buffer = context.open_buffer("floor-light", (quality.floor_light, quality.floor_light), sort=-5)
         light = smooth_texture("floor-light")
         self.buffer.add_render_texture(light, GraphicsOutput.RTM_bind_or_copy, GraphicsOutput.RTP_color)
         self.buffer.make_display_region().set_camera(self._light.attach_new_node(Camera("floor-light")))
@@ -186,10 +186,10 @@ class StillBackdrop:
     def _open(self, size: tuple[int, int]) -> None:
         self.close()
         self._size = size
-        self._buffer = self._context.open_buffer("backdrop", size, sort=-6)
-        self._buffer.set_clear_depth_active(True)
+        self._buffer = buffer = self._context.open_buffer("backdrop", size, sort=-6)
+        buffer.set_clear_depth_active(True)
         picture = smooth_texture("backdrop")
-        self._buffer.add_render_texture(picture, GraphicsOutput.RTM_bind_or_copy, GraphicsOutput.RTP_color)
-        self._buffer.make_display_region().set_camera(self._camera)
+        buffer.add_render_texture(picture, GraphicsOutput.RTM_bind_or_copy, GraphicsOutput.RTP_color)
+        buffer.make_display_region().set_camera(self._camera)
         self._quad.set_shader_input("picture", picture)
         self._quad.show()
