@@ -206,6 +206,8 @@ def test_what_an_old_visit_made_is_not_delivered(bench):
 
 
 class Counter:
+    threads = 1
+
     def __init__(self, name, log, wait=math.inf):
         self.name, self.bell, self.log, self.wait, self.closed = name, threading.Event(), log, wait, 0
 
