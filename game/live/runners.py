@@ -18,8 +18,8 @@ LONGEST_WAIT_S = 0.5
 """Nobody sleeps longer, whatever bell was missed."""
 END_PATIENCE_S = 10.0
 SWITCH_S = 0.0005
-"""Python's threads ask each other for the interpreter after so long [s]: with the usual 5 ms a stage that returns from one
-of its many short kernels waits as long."""
+"""Python's threads ask each other for the interpreter after so long [s]: with the usual 5 ms a stage that comes
+back from one of its many short kernels waits as long."""
 _log = logging.getLogger("cheval")
 
 

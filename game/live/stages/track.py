@@ -18,8 +18,6 @@ from solver.body import BodyModel
 from solver.errors import TrackingLostError
 from solver.types import Observation, read_only
 
-GAP_S = 0.6
-"""After a longer gap the person is found anew rather than followed."""
 SURE = 0.35
 CENSUS_S = 1.0
 """Between two looks at how many people there are."""
@@ -47,13 +45,14 @@ class TrackStage:
         self._landmarker = open_landmarker()
         self._follower: Follower | None = None
         self._connection = 0
+        self._looked_away = False
         self._restart()
 
     def _restart(self) -> None:
         self._turn = Turn(self._model)
         self._guide = Guide()
         self._scan = -1
-        self._last_at = self._began_at = -np.inf
+        self._began_at = -np.inf
         self._frames = 0
         self._people, self._census_at = 1, -np.inf
         self._evidence: Evidence | None = None
@@ -67,10 +66,12 @@ class TrackStage:
             self._connection = captured.connection
         if order.task not in (Task.SCAN, Task.FOLLOW):
             seen = self._follower.observe(frame)
+            self._looked_away = True
             return Tracked(order, seen.landmarks is not None, None, None, None, captured.info.noise)
-        if frame.captured_at - self._last_at > GAP_S:
+        if self._looked_away:
+            # Only then: a start is slow, and one after every slow frame would never end.
             self._follower.restart()
-        self._last_at = frame.captured_at
+            self._looked_away = False
         try:
             sight = self._follower.step(frame)
         except TrackingLostError as error:
@@ -90,7 +91,7 @@ class TrackStage:
         frame, at = captured.frame, captured.frame.captured_at
         if order.scan != self._scan:
             self._restart()
-            self._scan, self._began_at, self._last_at = order.scan, at, at
+            self._scan, self._began_at = order.scan, at
         self._frames += 1
         if self._count_people is not None and at - self._census_at >= CENSUS_S:
             self._people, self._census_at = self._count_people(captured), at
