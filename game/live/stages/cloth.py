@@ -19,8 +19,8 @@ LEAD_S = 1.0 / 30.0
 """From a step to when it is seen: half a picture of waiting, and the drawing."""
 
 REACH_M = 0.055
-"""Most that any place of the body moves in a step. Cloth follows longer ways in dozens of small steps, and a stage that is
-late would fall behind for good by them: the body takes the way in several steps instead."""
+"""Most that any place of the body moves in a step. Cloth follows longer ways in dozens of small steps, by which a stage
+that is late would fall behind for good: the body takes the way in several steps instead."""
 ELSEWHERE_M = 1.0
 """Whoever is so far from where they were did not move there."""
 
