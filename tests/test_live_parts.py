@@ -206,6 +206,8 @@ def test_what_an_old_visit_made_is_not_delivered(bench):
 
 
 class Counter:
+    threads = 1
+
     def __init__(self, name, log, wait=math.inf):
         self.name, self.bell, self.log, self.wait, self.closed = name, threading.Event(), log, wait, 0
 
@@ -230,12 +232,13 @@ def test_lock_step_turns_all_in_order_sixty_times_a_second():
 
 
 def test_threads_wake_at_the_bell_and_end_on_close():
-    log = []
+    log, heard = [], threading.Event()
     part = Counter("a", log)
     before = threading.active_count()
     runner = ThreadedRunner([part])
+    part.turn = lambda: heard.set() or math.inf
     part.bell.set()
+    assert heard.wait(5.0)
     runner.close()
-    assert log
     assert part.closed == 1
     assert threading.active_count() == before

@@ -11,14 +11,15 @@ from typing import Protocol
 from game.live.clock import ManualClock
 from game.live.worker import Turnable
 from solver.errors import ChevalError
+from solver.thread_limit import thread_limit
 
 TICK_S = 1.0 / 60.0
 LONGEST_WAIT_S = 0.5
 """Nobody sleeps longer, whatever bell was missed."""
 END_PATIENCE_S = 10.0
 SWITCH_S = 0.0005
-"""Python's threads ask each other for the interpreter after so long [s]: with the usual 5 ms a stage that comes back from one
-of its many short kernels waits for as long."""
+"""Python's threads ask each other for the interpreter after so long [s]: with the usual 5 ms a stage that comes
+back from one of its many short kernels waits as long."""
 _log = logging.getLogger("cheval")
 
 
@@ -65,6 +66,13 @@ class ThreadedRunner:
             raise ChevalError(f"{', '.join(hanging)} did not end within {END_PATIENCE_S:g} s; end the program")
 
     def _run(self, turnable: Turnable) -> None:
+        # Teams of two stages at once on two cores spin for each other: cloth and tracking took seconds a step.
+        with thread_limit(turnable.threads):
+            self._turn_until_end(turnable)
+        # Native things are best closed by the thread that used them.
+        turnable.close()
+
+    def _turn_until_end(self, turnable: Turnable) -> None:
         while not self._ending.is_set():
             turnable.bell.clear()
             try:
@@ -75,8 +83,6 @@ class ThreadedRunner:
                 wait = LONGEST_WAIT_S
             if wait > 0.0 and not self._ending.is_set():
                 turnable.bell.wait(min(wait, LONGEST_WAIT_S))
-        # Native things are best closed by the thread that used them.
-        turnable.close()
 
 
 class LockstepRunner:

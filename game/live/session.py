@@ -75,6 +75,7 @@ class MirrorSession:
     """Fulfils `game.protocol.session.Session`. Open it with `open_session`."""
 
     name = "session"
+    threads = 1
 
     def __init__(
         self,

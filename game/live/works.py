@@ -44,6 +44,8 @@ from solver.pose_motion import Stance
 WATCH_EVERY_S = 0.2
 """While nobody is served a look now and then is enough."""
 
+ALL_CORES = 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -105,6 +107,8 @@ class Works:
             order,
             clock,
             clear=lambda: _clear(self._to_reconstruct),
+            # The final body is made while little else is done.
+            threads=ALL_CORES,
         )
         self.tailor = Worker(
             "tailor",

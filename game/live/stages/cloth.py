@@ -11,12 +11,18 @@ from game.live.messages import Order, Sewn, Shown, Tracked
 from game.protocol.snapshot import ClothMesh, Dressed, Shopper
 from solver.body import BodyModel, joint_transforms, skin
 from solver.cloth.dressing import Garment
-from solver.pose_motion import Stance
+from solver.pose_motion import Stance, interpolate
 from solver.pose_prediction import PosePredictor
 from solver.types import BodyState, read_only
 
 LEAD_S = 1.0 / 30.0
 """From a step to when it is seen: half a picture of waiting, and the drawing."""
+
+REACH_M = 0.055
+"""Most that any place of the body moves in a step. Cloth follows longer ways in dozens of small steps, by which a stage
+that is late would fall behind for good: the body takes the way in several steps instead."""
+ELSEWHERE_M = 1.0
+"""Whoever is so far from where they were did not move there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class ClothStage:
         self._garment: Garment | None = None
         self._mesh: ClothMesh | None = None
         self._number = 0
+        self._last: tuple[Stance, NDArray[np.float32]] | None = None
         self._captured_at = 0.0
 
     def stance(self) -> Stance | None:
@@ -61,13 +68,25 @@ class ClothStage:
         if not self._predictor.ready:
             return None
         shown_at = item.at + self._lead_s
-        body = self._posed(self._predictor.at(shown_at), item.shopper)
+        body = self._moved(self._predictor.at(shown_at), item.shopper)
         garments: tuple[tuple[ClothMesh, NDArray[np.float32]], ...] = ()
         if self._garment is not None and self._mesh is not None:
             self._garment.follow(body)
             garments = ((self._mesh, read_only(self._garment.simulation.positions.copy())),)
         dressed = Dressed(item.number, shown_at, self._captured_at, read_only(body), garments)
         return Shown(item.order, self._number, dressed)
+
+    def _moved(self, wanted: Stance, shopper: Shopper) -> NDArray[np.float32]:
+        """The body on its way to `wanted`, as far as it may go in one step."""
+        body = self._posed(wanted, shopper)
+        last = self._last
+        if last is not None and self._garment is not None:
+            way = float(np.sqrt(np.square(body - last[1]).sum(1).max()))
+            if REACH_M < way < ELSEWHERE_M:
+                wanted = interpolate(last[0], wanted, REACH_M / way)
+                body = self._posed(wanted, shopper)
+        self._last = wanted, body
+        return body
 
     def _observe(self, state: BodyState, shopper: Shopper) -> None:
         stance = Stance(state.pose, state.T_wb)

@@ -18,8 +18,6 @@ from solver.body import BodyModel
 from solver.errors import TrackingLostError
 from solver.types import Observation, read_only
 
-GAP_S = 0.6
-"""After a longer gap the person is found anew rather than followed."""
 SURE = 0.35
 STAND_S = 2.5
 """Before a camera without depth one stands so long instead of turning."""
@@ -47,13 +45,14 @@ class TrackStage:
         self._landmarker = open_landmarker()
         self._follower: Follower | None = None
         self._connection = 0
+        self._looked_away = False
         self._restart()
 
     def _restart(self) -> None:
         self._turn = Turn(self._model)
         self._guide = Guide()
         self._scan = -1
-        self._last_at = self._began_at = -np.inf
+        self._began_at = -np.inf
         self._frames = 0
         self._evidence: Evidence | None = None
         self._stood_s, self._stood_at = 0.0, np.inf
@@ -67,10 +66,12 @@ class TrackStage:
             self._connection = captured.connection
         if order.task not in (Task.SCAN, Task.FOLLOW):
             seen = self._follower.observe(frame)
+            self._looked_away = True
             return Tracked(order, seen.landmarks is not None, None, None, None, captured.info.noise)
-        if frame.captured_at - self._last_at > GAP_S:
+        if self._looked_away:
+            # Only then: a start is slow, and one after every slow frame would never end.
             self._follower.restart()
-        self._last_at = frame.captured_at
+            self._looked_away = False
         try:
             sight = self._follower.step(frame)
         except TrackingLostError as error:
@@ -90,7 +91,7 @@ class TrackStage:
         frame, at = captured.frame, captured.frame.captured_at
         if order.scan != self._scan:
             self._restart()
-            self._scan, self._began_at, self._last_at = order.scan, at, at
+            self._scan, self._began_at = order.scan, at
         self._frames += 1
         turn, ground, flat = self._turn, self._follower.ground, captured.info.noise is None
         if self._evidence is not None:
