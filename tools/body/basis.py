@@ -15,12 +15,14 @@ from scipy.optimize import nnls
 from scipy.spatial import cKDTree
 
 CANDIDATES = 250
+LEAST_SHARE = 0.25
+"""Of a component's variance that is taken for the sample's at least: what the sample barely shows stays in reach."""
 MIRROR = np.array([-1.0, 1.0, 1.0], np.float32)
 
 
 @dataclass(frozen=True)
 class Basis:
-    """A linear space of displacements: template + coefficients . components, unit variance in all it was made of."""
+    """A linear space of displacements: template + coefficients . components, in standard deviations of the sample."""
 
     template: NDArray[np.float32]
     """[m], shape (V, 3)."""
@@ -50,7 +52,8 @@ def principal_components(
 ) -> Basis:
     """The `count` strongest components of bodies (N, V, 3) and their mirror images. Components are kept as float16.
 
-    `variation` (G, V, 3) widens the sample's covariance: independent displacements of one standard deviation each.
+    `variation` (G, V, 3) widens the sample's covariance: independent displacements of one standard deviation each. It
+    has a say in which components are kept; their scale is one standard deviation of the sample alone.
     """
     even, odd = _even_and_odd(bodies, mirror)
     template = even.mean(0)
@@ -64,9 +67,13 @@ def principal_components(
         seen = (kind * root).reshape(len(kind), -1)
         variances, scores = np.linalg.eigh((seen @ seen.T).astype(np.float64))
         found += [(variances[i], scores[:, i], kind) for i in np.argsort(-variances)[:count]]
-    found.sort(key=lambda item: -item[0])
+    kept = []
+    for variance, score, kind in sorted(found, key=lambda item: -item[0])[:count]:
+        share = max(np.sum(score[: len(bodies)] ** 2), LEAST_SHARE)
+        kept.append((variance * share, np.sqrt(share) * score, kind))
+    kept.sort(key=lambda item: -item[0])
     components = np.empty((count, *template.shape), np.float32)
-    for k, (_, score, kind) in enumerate(found[:count]):
+    for k, (_, score, kind) in enumerate(kept):
         component = np.tensordot(score.astype(np.float32), kind, 1)
         largest = np.argmax(np.abs(component))
         components[k] = component * np.sign(component.reshape(-1)[largest])

@@ -162,7 +162,7 @@ def _joint_arrays(
     flat = basis.components.reshape(len(basis.components), -1)
     parity = np.sign([component @ other for component, other in zip(flat, _mirrored(basis, source), strict=True)])
     template = both.mean(0)
-    # The same sum of covariances as the basis: the mean over the sample's bodies plus the generic displacements.
+    # The covariances that the basis was made of: the mean over the sample's bodies plus the generic displacements.
     one = 1.0 / np.sqrt(len(both))
     design = np.concatenate(
         [one * coefficients, one * coefficients * parity, basis.fit(basis.template + variation.vertices)]
