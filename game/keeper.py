@@ -9,7 +9,7 @@ from game.profiles.consent import SAVING_NOTICE, SAVING_NOTICE_VERSION, Consent
 from game.profiles.profile import GarmentChoice, Profile
 from game.profiles.secret import Secret
 from game.profiles.store import DAY_S, MOST_DAYS, ProfileStore
-from game.protocol.keeping import ConsentGiven
+from game.protocol.keeping import ConsentGiven, Notice
 from game.protocol.snapshot import Keeping, Shopper, Worn
 from solver.body import BodyModel
 from solver.errors import InputError
@@ -26,17 +26,20 @@ class StoreKeeper:
         """Profiles are erased after `days`; `clock` gives Unix time [s]."""
         self._store, self._model, self._days, self._clock = store, model, days, clock
 
-    def keep(self, shopper: Shopper, worn: tuple[Worn, ...], consent: ConsentGiven) -> Keeping:
-        """Seals the shopper with what they wear. Raises `InputError` for a body that was not scanned, and what
-        `ProfileStore.save` raises."""
+    def notice(self) -> Notice:
+        """The saving notice with the day of erasure put in."""
+        expires_at = int(self._clock()) + self._days * DAY_S
+        day = time.strftime("%d %B %Y", time.localtime(expires_at)).removeprefix("0")
+        return Notice(SAVING_NOTICE.format(day=day), expires_at)
+
+    def keep(self, shopper: Shopper, worn: tuple[Worn, ...], consent: ConsentGiven, notice: Notice) -> Keeping:
+        """Seals the shopper with what they wear; the consent's digest is of the words of `notice`. Raises
+        `InputError` for a body that was not scanned, and what `ProfileStore.save` raises."""
         if shopper.scan is None:
             raise InputError("Only a scanned body can be kept: this camera sees no depth.")
-        now = int(self._clock())
-        expires_at = now + self._days * DAY_S
-        words = SAVING_NOTICE.format(day=time.strftime("%d %B %Y", time.localtime(expires_at)))
-        agreed = Consent.to(words, SAVING_NOTICE_VERSION, PURPOSES, now, "screen")
+        agreed = Consent.to(notice.words, SAVING_NOTICE_VERSION, PURPOSES, int(self._clock()), "screen")
         profile = Profile.from_scan(
-            shopper.scan, self._model, agreed, int(consent.at), expires_at, tuple(map(_choice, worn))
+            shopper.scan, self._model, agreed, int(consent.at), notice.expires_at, tuple(map(_choice, worn))
         )
         with Secret.generate() as secret:
             profile_id = self._store.save(profile, secret)

@@ -11,6 +11,7 @@ from capture.source import FrameTimeoutError, SourceInfo
 from game.appearance import paint_body
 from game.assets import load_body_model
 from game.live.messages import Growing, Known, Refining, Tracked, TurnNews, Unusable
+from game.protocol.keeping import Notice
 from game.protocol.snapshot import CameraMoment, Guidance, Keeping, Shopper
 from game.scan import Evidence
 from solver.body import canonical_pose, joint_transforms, shape_body, skin
@@ -147,6 +148,9 @@ class Shelf:
     def __init__(self):
         self.kept = []
 
-    def keep(self, shopper, worn, consent):
-        self.kept.append((float(shopper.canonical[:, 2].max()), worn, consent.at))
+    def notice(self):
+        return Notice("Kept until the end of the sale.", 1_700_000_000)
+
+    def keep(self, shopper, worn, consent, notice):
+        self.kept.append((float(shopper.canonical[:, 2].max()), worn, consent.at, notice))
         return Keeping("profile-1", "apple banana cherry")

@@ -16,6 +16,7 @@ from game.appearance import paint_body
 from game.assets import load_body_model
 from game.fabrics import load_fabric
 from game.materials import Print, PrintKind
+from game.profiles.consent import SAVING_NOTICE
 from game.protocol.snapshot import (
     CameraMoment,
     Choice,
@@ -207,6 +208,8 @@ RACK = (
     RackItem("linen", "Linen shirt", Worn("tshirt", {}, "linen", Print(ground=(214, 196, 168)))),
     RackItem("silk", "Silk top", Worn("tshirt", {}, "silk", Print(ground=(146, 160, 136)))),
 )
+KEEPING = Keeping("5f0c6f2e-8d3b-4c1a-9e07-b6a2d94f13c8", "7K3M-Q9TX-2WDB-VH84-N5RC-0FPE-YJ6A")
+NOTICE = SAVING_NOTICE.format(day="27 November 2027")
 CHOICES = (
     Choice("sleeve", "Sleeve", 0.02, -0.08, 0.30, 0.0, "m"),
     Choice("hem", "Length", 0.0, -0.10, 0.15, 0.0, "m"),
@@ -227,6 +230,7 @@ def moment(screen: Screen, index: int = 0, **changes) -> Snapshot:
     now = 100.0 + index / 15.0
     snapshot = Snapshot(
         sequence=index + 1, now=now, screen=screen, screen_since=98.0, camera=past.mirror[i], can_keep=True,
+        keep_notice=NOTICE if screen is Screen.KEEP else "",
     )  # fmt: skip
     if screen in (Screen.ATTRACT,):
         snapshot = replace(snapshot, camera=past.empty if index == 0 else past.mirror[i])
@@ -253,7 +257,7 @@ def moment(screen: Screen, index: int = 0, **changes) -> Snapshot:
             can_undo=True,
         )
     if screen == Screen.KEEP:
-        snapshot = replace(snapshot, keeping=Keeping("lark-27", "amber kite orchard seven linen harbour"))
+        snapshot = replace(snapshot, keeping=KEEPING)
     if screen == Screen.MAINTENANCE:
         snapshot = replace(
             snapshot, camera=None, camera_problem="The camera is unplugged", maintenance="camera: no frames"

@@ -191,12 +191,17 @@ def test_keeping_gives_the_secret_once_and_only_when_asked(scene):
     shelf = Shelf()
     mirror = Mirror(scene, shelf)
     mirror.dressed()
-    mirror.ask(c.GoToKeep())
+    mirror.ask(c.Keep())
+    assert mirror.now.keep_notice == ""
+    shown = mirror.ask(c.GoToKeep())
     assert shelf.kept == []
+    assert shown.keep_notice == shelf.notice().words
     mirror.ask(c.Keep())
     shown = mirror.until(lambda s: s.keeping is not None)
     assert shown.keeping.secret == "apple banana cherry"
+    assert len(shelf.kept) == 1
     assert shelf.kept[0][1] == shown.worn
+    assert shelf.kept[0][3].words == shown.keep_notice
     assert mirror.ask(c.Continue()).screen is Screen.GOODBYE
     assert mirror.now.keeping is None
     mirror.session.close()
@@ -204,7 +209,7 @@ def test_keeping_gives_the_secret_once_and_only_when_asked(scene):
 
 def test_a_keeper_that_refuses_is_a_notice(scene):
     class Full(Shelf):
-        def keep(self, shopper, worn, consent):
+        def keep(self, shopper, worn, consent, notice):
             raise ChevalError("the store is full; delete profiles")
 
     mirror = Mirror(scene, Full())

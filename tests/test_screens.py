@@ -8,17 +8,18 @@ import pytest
 
 from game.app import App
 from game.protocol import commands
-from game.protocol.snapshot import Guidance, Keeping, ScanProgress, Screen, SeeAs
+from game.protocol.snapshot import Choice, Guidance, Keeping, ScanProgress, Screen, SeeAs
 from game.view.camera import Crop, covering
 from game.view.context import Context, NoGraphicsError
 from game.view.display import Display
+from game.view.interface.canvas import Picture, Plate, Ring, Text
 from game.view.interface.inputs import KEYS, PAD, Action, Gamepad, Inputs, action_of_key
 from game.view.interface.widgets import Slider
 from game.view.looking_glass import exposure_of
 from scenes import SCREENS
 from scenes.keep import qr_picture
 from solver.types import Intrinsics
-from tests.moments import CHOICES, grown, moment, visit
+from tests.moments import CHOICES, NOTICE, RACK, grown, moment, visit
 from tests.test_view import assert_golden
 
 PORTRAIT, LANDSCAPE = (270, 480), (480, 270)
@@ -278,6 +279,103 @@ def test_undo_works_everywhere_at_the_mirror(portrait):
     app, _ = shown(portrait, session, 1)
     app.step(0.1, Inputs(actions=[Action.UNDO, Action.REDO, Action.BACK]))
     assert session.asked == [commands.Undo(), commands.Redo(), commands.GoToKeep()]
+    app.leave()
+
+
+LONG = {
+    "notice": "The mirror cannot sew that: the sleeve's length must lie between 4 and 64 centimetres for this design.",
+    "maintenance": "camera: the RealSense D435 with serial number 038522063145 sends no frames; cloth: out of memory",
+    "camera_problem": "The camera was unplugged; put its cable back into a blue (USB 3) socket of this computer",
+    "rack": tuple(
+        replace(item, label=label)
+        for item, label in zip(
+            RACK,
+            ("Dusty rose, oversized", "Hand-printed Breton stripe with boat neck", "Terracotta, long sleeves", "Tee",
+             "Unterhemdenstofflangarmhemd"),
+            strict=True,
+        )
+    ),
+    "choices": (
+        *CHOICES[:2],
+        replace(CHOICES[2], label="Ease of the chest and waist"),
+        Choice("neckline", "Neckline", 0.01, 0.0, 0.04, 0.0, "m"),
+        Choice("shape", "Waist", 0.3, 0.0, 1.0, 0.0, ""),
+    ),
+    "fabrics": ("jersey", "heavyweight jersey", "poplin", "linen", "silk crepe de chine", "denim"),
+    "busy": "keeping your profile under your own secret",
+}  # fmt: skip
+LONGEST_KEEPING = Keeping("f" * 8 + "-wwww-mmmm-wwww-mmmmmmmmmmmm", "-".join(["WWWW"] * 7))
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """All texts and plates that are made from now on."""
+    things = {Text: [], Plate: []}
+    for kind, found in things.items():
+        begin = kind.__init__
+
+        def remember(self, *args, begin=begin, found=found, **options):
+            begin(self, *args, **options)
+            found.append(self)
+
+        monkeypatch.setattr(kind, "__init__", remember)
+    return things
+
+
+def holds(outer, inner):
+    """Whether one box (left, right, bottom, top) [px] holds another but for a pixel."""
+    return (
+        inner[0] >= outer[0] - 1 and inner[1] <= outer[1] + 1 and inner[2] >= outer[2] - 1 and inner[3] <= outer[3] + 1
+    )
+
+
+def assert_words_are_held(display, scene, drawn):
+    """Every glyph lies within the smallest plate that its first line lies on, and within the screen."""
+    root, scale = display.canvas.root, display.canvas.scale
+    there = {kind: [thing for thing in things if root.is_ancestor_of(thing.node)] for kind, things in drawn.items()}
+    boxes = []
+    for plate in there[Plate]:
+        x, _, y = plate.node.get_pos(root)
+        half_width, half_height, *_ = plate.node.get_shader_input("plate").get_vector()
+        if not isinstance(plate, (Ring, Picture)) and min(half_width, half_height) > 8:
+            boxes.append((x - half_width, x + half_width, y - half_height, y + half_height))
+    whole = (0.0, display.size[0], -display.size[1], 0.0)
+    count = 0
+    for text in there[Text]:
+        if not any(text.lines):
+            continue
+        count += 1
+        low, high = text.node.get_tight_bounds(root)
+        box = (low[0], high[0], low[2], high[2])
+        x, y = (low[0] + high[0]) / 2, high[2] - 2
+        under = [b for b in boxes if b[0] <= x <= b[1] and b[2] <= y <= b[3]]
+        # A row that is swiped runs out at the sides of the screen.
+        carousel = getattr(scene, "_carousel", None)
+        if carousel and -carousel.rect.bottom * scale <= y <= -carousel.rect.y * scale:
+            outer = [min(under, key=lambda b: b[1] - b[0])]
+        else:
+            outer = [min(under, key=lambda b: (b[1] - b[0]) * (b[3] - b[2]), default=whole), whole]
+        for around in outer:
+            assert holds(around, box), f"{text._text!r} at {box} leaves {around}"
+    assert count
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_no_words_leave_their_card_or_the_screen(display, name, drawn):
+    """However long they are."""
+    session = told(name)
+    changes = dict(LONG)
+    if session.snapshot.keeping is not None:
+        changes["keeping"] = LONGEST_KEEPING
+    if name == "keep":
+        changes["keep_notice"] = NOTICE + " " + NOTICE[:120]
+    session.snapshot = replace(session.snapshot, **changes)
+    app, _ = shown(display, session)
+    assert_words_are_held(display, app.scene, drawn)
+    for topic in list(getattr(app.scene, "_topics", ())):
+        app.scene._choose_topic(topic)
+        app.step(1.0, Inputs())
+        assert_words_are_held(display, app.scene, drawn)
     app.leave()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.source import SourceInfo
-from game.protocol.keeping import ConsentGiven
+from game.protocol.keeping import ConsentGiven, Notice
 from game.protocol.snapshot import CameraMoment, Dressed, Guidance, Keeping, Shopper, Worn
 from game.scan import Evidence
 from solver.cloth.dressing import Garment
@@ -177,6 +177,8 @@ class Keepsake:
     shopper: Shopper
     worn: tuple[Worn, ...]
     consent: ConsentGiven
+    notice: Notice
+    """What they saw when they asked."""
 
 
 @dataclass(frozen=True, slots=True)

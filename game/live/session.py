@@ -17,7 +17,7 @@ from game.live.runners import LockstepRunner, Runner, ThreadedRunner
 from game.live.wardrobe import WAITING, Wardrobe
 from game.live.works import Parts, Works
 from game.protocol import commands as c
-from game.protocol.keeping import ConsentGiven
+from game.protocol.keeping import ConsentGiven, Notice
 from game.protocol.snapshot import (
     CameraMoment,
     Dressed,
@@ -91,7 +91,7 @@ class MirrorSession:
         self.works = Works(parts, clock, self.bell.set)
         self._clock, self._wall = clock, wall
         self._rack, self._patience = tuple(rack), patience or Patience()
-        self._can_keep = parts.keeper is not None
+        self._keeper = parts.keeper
         self._wishes: deque[c.Command] = deque()
         self._presence = Presence()
         self._visit = self._scan = self._sequence = 0
@@ -258,7 +258,7 @@ class MirrorSession:
                 self._see_as = wish.as_
             case c.BackToMirror() if screen is Screen.KEEP:
                 self._enter(Screen.MIRROR, now)
-            case c.Keep() if at_mirror:
+            case c.Keep() if screen is Screen.KEEP:
                 self._keep(now)
             case c.Leave() if screen in SERVING:
                 self._leave(now)
@@ -302,16 +302,19 @@ class MirrorSession:
             self.works.sew(Sewing(self._order(), self._wardrobe.number, worn, self._shopper))
 
     def _keep(self, now: float) -> None:
-        if not self._can_keep:
+        if self._keeper is None:
             self._tell("Profiles cannot be kept on this mirror.", now)
-        elif self._shopper is not None and self._consent is not None and not self._keeping_asked:
+        elif self._shopper and self._consent and self._keep_notice and not self._keeping_asked:
             self._keeping_asked = True
-            self.works.keep(Keepsake(self._order(), self._shopper, self._wardrobe.worn, self._consent))
+            keepsake = Keepsake(self._order(), self._shopper, self._wardrobe.worn, self._consent, self._keep_notice)
+            self.works.keep(keepsake)
 
     # ---------------------------------------------------------------- the course of a visit
 
     def _enter(self, screen: Screen, now: float) -> None:
         self._screen, self._since, self._changed = screen, now, True
+        # The day of erasure counts from when the question is asked; what is kept is what was shown.
+        self._keep_notice = self._keeper.notice() if self._keeper and screen is Screen.KEEP else None
 
     def _know(self, shopper: Shopper, now: float) -> None:
         self._shopper, self._evidence = shopper, None
@@ -352,6 +355,7 @@ class MirrorSession:
         self._see_as = SeeAs.AVATAR
         self._keeping: Keeping | None = None
         self._keeping_asked = False
+        self._keep_notice: Notice | None = None
         self._consent: ConsentGiven | None = None
         self._sewing_share = 0.0
         self._changed = True
@@ -456,7 +460,7 @@ class MirrorSession:
             prints=PRINTS,
             colors=COLORS,
             notice=self._notice,
-            can_keep=self._can_keep,
+            can_keep=self._keeper is not None,
             rates=self._rates(now),
         )
         if not serving:
@@ -476,6 +480,7 @@ class MirrorSession:
             busy="keeping your profile" if self._keeping_asked else WAITING if waiting else "",
             busy_share=self._sewing_share if waiting else 0.0,
             keeping=self._keeping,
+            keep_notice=self._keep_notice.words if self._keep_notice else "",
         )
 
     def _rates(self, now: float) -> dict[str, float]:

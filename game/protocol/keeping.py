@@ -16,9 +16,24 @@ class ConsentGiven:
     """[s] since the epoch."""
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a shopper agrees to who asks to be kept."""
+
+    words: str
+    """As they are shown."""
+    expires_at: int
+    """[s] since the epoch: the end of the keeping that they promise."""
+
+
 class Keeper(Protocol):
     """Saves what the shopper asked to keep."""
 
-    def keep(self, shopper: Shopper, worn: tuple[Worn, ...], consent: ConsentGiven) -> Keeping:
-        """Saves the shopper with what they wear. May take a second. Raises a `ChevalError` where it cannot."""
+    def notice(self) -> Notice:
+        """What is to be shown before the question is answered; at once."""
+        ...
+
+    def keep(self, shopper: Shopper, worn: tuple[Worn, ...], consent: ConsentGiven, notice: Notice) -> Keeping:
+        """Saves the shopper with what they wear, under the words of `notice`, which they saw. May take a second. Raises
+        a `ChevalError` where it cannot."""
         ...

@@ -220,6 +220,8 @@ class Snapshot:
     keeping: Keeping | None = None
     can_keep: bool = False
     """True where a profile store is set up."""
+    keep_notice: str = ""
+    """What who asks to be kept agrees to, word for word; empty but on the screen that asks."""
     maintenance: str = ""
     """What is being mended, for the shop's staff."""
     rates: Mapping[str, float] = field(default_factory=dict)

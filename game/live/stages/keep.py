@@ -16,7 +16,7 @@ class KeepStage:
     def step(self, item: Keepsake) -> Kept:
         """Saves; a refusal is an answer, not a failure."""
         try:
-            return Kept(item.order, self._keeper.keep(item.shopper, item.worn, item.consent), "")
+            return Kept(item.order, self._keeper.keep(item.shopper, item.worn, item.consent, item.notice), "")
         except ChevalError as error:
             return Kept(item.order, None, str(error))
 

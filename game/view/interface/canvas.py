@@ -249,11 +249,11 @@ class Text:
 
     def __init__(
         self, layer: Layer, text: str, style: TypeStyle, color: Color, place: tuple[float, float],
-        align: str = "left", width: float | None = None,
+        align: str = "left", width: float | None = None, most: int = 0,
     ):  # fmt: skip
-        """`width` [units] breaks lines."""
+        """`width` [units] breaks lines; what goes beyond `most` of them is left out, with an ellipsis."""
         self._canvas = layer.canvas
-        self._style, self._align, self._width = style, align, width
+        self._style, self._align, self._width, self._most = style, align, width, most
         self._color = color
         self._pixels = max(6, round(style.size * layer.canvas.scale))
         self.node = layer.node.attach_new_node(PandaNode("text"))
@@ -326,7 +326,6 @@ class Text:
 
     def _broken(self, text: str) -> list[str]:
         lines: list[str] = []
-        face = font(self._style.face, self._pixels)
         for paragraph in text.split("\n"):
             if self._width is None:
                 lines.append(paragraph)
@@ -334,13 +333,35 @@ class Text:
             line = ""
             for word in paragraph.split():
                 longer = f"{line} {word}" if line else word
-                if line and self._advance(longer, face) > self._width * self._canvas.scale:
+                if line and not self._fits(longer):
                     lines.append(line)
-                    line = word
-                else:
-                    line = longer
+                    longer = word
+                while not self._fits(longer):
+                    start = self._start_of(longer)
+                    lines.append(start)
+                    longer = longer[len(start) :]
+                line = longer
             lines.append(line)
+        if self._most and len(lines) > self._most:
+            last = lines[self._most - 1]
+            while last and not self._fits(f"{last}…"):
+                last = last[:-1].rstrip(" ,.-–")
+            lines[self._most - 1 :] = [f"{last}…"]
         return lines
+
+    def _fits(self, line: str) -> bool:
+        if self._width is None or len(line) < 2:
+            return True
+        return self._advance(line, font(self._style.face, self._pixels)) <= self._width * self._canvas.scale
+
+    def _start_of(self, word: str) -> str:
+        """What of a word longer than a line goes onto this line: up to a hyphen if it has one, else what there is room
+        for."""
+        count = len(word) - 1
+        while not self._fits(word[:count]):
+            count -= 1
+        hyphen = word.rfind("-", 0, count)
+        return word[: hyphen + 1 or count]
 
 
 _meter = TextNode("meter")
