@@ -13,6 +13,7 @@ from game.protocol.session import Session
 from solver.errors import ChevalError
 
 if TYPE_CHECKING:
+    from capture.source import FrameSource
     from game.app import App
     from game.live.session import MirrorSession
 
@@ -58,6 +59,7 @@ def open_mirror_session(
     Profiles are kept in `store` (default: the user's own).
     """
     from capture.open import find_source, open_live
+    from capture.read_ahead import ReadAheadSource
     from capture.shopper import ShopperLandmarker
     from game.assets import POSE_LANDMARKER, load_body_model
     from game.keeper import StoreKeeper
@@ -73,9 +75,15 @@ def open_mirror_session(
     profiles = ProfileStore(store or default_store())
     profiles.purge()
     spec = source or find_source()
+
+    def open_frames() -> FrameSource:
+        source = open_live(spec, rotate=rotate, load_body=lambda: model)
+        # Who waits for every frame may as well have the next one made meanwhile.
+        return source if threaded or source.info.live else ReadAheadSource(source)
+
     parts = Parts(
         model,
-        lambda: open_live(spec, rotate=rotate, load_body=lambda: model),
+        open_frames,
         lambda: ShopperLandmarker(POSE_LANDMARKER),
         StoreKeeper(profiles, model),
         seed,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from capture.open import open_source
+from capture.read_ahead import ReadAheadSource
 from capture.realsense import RealSenseRecording
 from capture.rotation import RotatedSource
 from capture.source import EndOfRecording, FrameTimeoutError, SourceInfo
@@ -46,6 +47,7 @@ KINDS = {
     "child-process": ("db3", 0),
     "mp4": ("mp4", 0),
     "mp4-rotated": ("mp4-turned", 270),
+    "read-ahead": ("open3d", 0),
 }
 
 
@@ -57,6 +59,8 @@ def reopen(request, tmp_path_factory):
     if kind == "db3" and request.param != "child-process":  # `open_source` plays it in a child
         recording = partial(RealSenseRecording, Path(spec))
         return (lambda: RotatedSource(recording(), rotate)) if rotate else recording
+    if request.param == "read-ahead":
+        return lambda: ReadAheadSource(open_source(spec, load_body=load_body_model))
     return lambda: open_source(spec, rotate=rotate, load_body=load_body_model)
 
 
