@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from game.protocol.commands import Command
+from game.protocol.engine import Graphics
 from game.protocol.session import Session
 from game.protocol.snapshot import Screen, Snapshot
 from game.view.display import Display
 from game.view.dresser import Dresser
+from game.view.graphics import OffscreenGraphics
 from game.view.interface.inputs import Inputs
 
 LONGEST_S = 0.1
@@ -60,6 +62,11 @@ class App:
         self._current: Screen | None = None
         self._had_shopper = False
         self.frame_count = 0
+
+    @property
+    def graphics(self) -> Graphics:
+        """The engine for other pictures, in the same context."""
+        return OffscreenGraphics(self.display.context)
 
     @property
     def size(self) -> tuple[int, int]:

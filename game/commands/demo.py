@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     ):
         out.mkdir(parents=True, exist_ok=True)
         with Film(out / "visit.mp4", SIZE, RATE) as film:
-            witness = _Witness(out, arguments.open_graphics(), lambda what, share: progress(share, what))
+            witness = _Witness(out, mirror.graphics, lambda what, share: progress(share, what))
             mirror.run(
                 lockstep_fps=RATE,
                 on_picture=lambda picture: (film.add(picture), witness.see(session.latest(), picture)),

@@ -225,7 +225,6 @@ class Snapshot:
     maintenance: str = ""
     """What is being mended, for the shop's staff."""
     rates: Mapping[str, float] = field(default_factory=dict)
-    """Frames or steps a second by stage (`track`, `cloth`, ...) and their times (`track_p50_ms`,
-    `track_p99_ms`); delays
-    from capture to the dressed avatar (`latency_p50_ms`, `latency_p95_ms`) and to picture and body (`picture_latency_...`);
-    `dropped_frames`, `missed_cloth_steps`, and `wipe_s`, what the last wipe took."""
+    """Frames or steps a second by stage (`track`, `cloth`, ...) and their times (`track_p50_ms`, `track_p99_ms`);
+    delays from capture to the dressed avatar (`latency_p50_ms`, `latency_p95_ms`) and to picture and body
+    (`picture_latency_...`); `dropped_frames`, `missed_cloth_steps`, and `wipe_s`, what the last wipe took."""

@@ -20,8 +20,9 @@ PORTRAIT_SIZE = (760, 1440)
 class OffscreenGraphics:
     """Draws without a window. The context is opened at the first use and shared by all stages."""
 
-    def __init__(self) -> None:
-        self._opened: Context | None = None
+    def __init__(self, context: Context | None = None) -> None:
+        """Draws in `context` where one is open already: two would take each other's buffers for their own."""
+        self._opened = context
 
     @property
     def _context(self) -> Context:
