@@ -17,6 +17,7 @@ from solver.batch_alignment import BatchAlignment
 from solver.body import BodyModel, RestBody, joint_transforms, shape_body, skin
 from solver.errors import TrackingLostError
 from solver.fusion import SIGMA_M, CanonicalVolume
+from solver.hair import scalp_vertices
 from solver.keyframes import Keyframe
 from solver.model_fit import fit_displacement, to_rest
 from solver.pieces import complete
@@ -173,6 +174,9 @@ class _Refinement:
             self._steps_done += 1
         else:
             volume = yield from self._fuse(volume.rest_body, batch, with_hair=True)
+            # Of the scalp hair is what can be seen.
+            scalp = scalp_vertices(self.model)
+            seen[scalp] = volume.weight_at(fitted[scalp])
         with self._stage("surface"):
             fused = volume.surface()
         yield self._at("colour")
