@@ -51,11 +51,12 @@ class Scan(Screen):
         super().exit()
 
     def arrange(self, snapshot: Snapshot) -> None:
-        """Guidance above the shopper's head; ring, button and figurine small in the lower corners."""
+        """Guidance above the shopper's head; at their side in landscape; the rest small in the corners."""
         canvas = self.display.canvas
         self.add_wordmark()
-        width = min(canvas.width - 2 * MARGIN, 560.0)
-        x = canvas.width / 2
+        # In landscape the shopper fills the picture's height: the words stand beside them.
+        width = canvas.width - 2 * MARGIN if canvas.portrait else 290.0
+        x = MARGIN + width / 2
         # A dark card, or white words would be lost before a white wall.
         self._card = Plate(self.layer, Rect(x - width / 2, CARD_TOP, width, 10), DARK_CARD, RADIUS_LARGE)
         self._guidance = Text(self.layer, "", TITLE, WHITE, (x, CARD_TOP + 38), "center", width - 48)
@@ -109,7 +110,7 @@ class Scan(Screen):
     def _say(self, guidance: str, hint: str, number: str) -> None:
         self._guidance.set_text(guidance)
         y = CARD_TOP + 38 + self._guidance.height - TITLE.size
-        self._hint.move((self.display.canvas.width / 2, y + 46))
+        self._hint.move((self._card.rect.middle[0], y + 46))
         self._hint.set_text(hint)
         self._number.set_text(number)
         below = self._hint.height + 14 if hint else 0.0
