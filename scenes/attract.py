@@ -2,48 +2,52 @@
 
 from __future__ import annotations
 
-import math
-
 from game.protocol.commands import Begin
 from game.protocol.snapshot import Snapshot
 from game.view.interface.canvas import Rect as R
-from game.view.interface.canvas import Ring, Text
+from game.view.interface.canvas import Text
 from game.view.interface.inputs import Action, Inputs
-from game.view.interface.style import BODY, DISPLAY, GLOW, WHITE, WHITE_SOFT, with_opacity
+from game.view.interface.style import BODY, DISPLAY, INK, INK_SOFT
 from game.view.interface.widgets import Button
+from scenes.mannequin import Mannequin
 from scenes.screen import Screen
 
 
 class Attract(Screen):
-    """The room as a soft picture, a few words, one button; a touch anywhere will do."""
+    """A mannequin that turns in clothes of the rack, a few words, one button; a touch anywhere will do.
 
-    on_dark = True
+    No camera's picture: nobody has agreed to be looked at.
+    """
+
+    def enter(self, snapshot: Snapshot) -> None:
+        """The mannequin steps onto the stage."""
+        self.dresser.forget()
+        self._mannequin = Mannequin(self.display)
+        super().enter(snapshot)
+
+    def exit(self) -> None:
+        """And leaves it."""
+        self._mannequin.remove()
+        super().exit()
 
     def arrange(self, snapshot: Snapshot) -> None:
-        """One column; in landscape the words stand left of the button."""
+        """Words, mannequin, button from top to bottom; in landscape words and button stand beside it."""
         canvas = self.display.canvas
         self.add_wordmark()
-        x = canvas.width / 2
-        top = canvas.height * (0.44 if canvas.portrait else 0.34)
-        title = Text(
-            self.layer, "See yourself in\nsomething new" if canvas.portrait else "See yourself in something new",
-            DISPLAY, WHITE, (x, top), "center",
-        )  # fmt: skip
-        Text(
-            self.layer,
-            "Made to your measure, in about a minute.",
-            BODY,
-            WHITE_SOFT,
-            (x, top + title.height + 14),
-            "center",
-        )
-        y = canvas.height - (196 if canvas.portrait else 120)
-        self._button = Button(
-            self.layer, R(x - 120, y - 34, 240, 68), "Touch to begin", lambda: self.ask(Begin()), True, True
-        )
-        self._halo = Ring(self.layer, R(x - 60, y + 60, 1, 1), 2.0, GLOW, GLOW)
-        self._halo.set_opacity(0.0)
+        width, height = canvas.width, canvas.height
+        if canvas.portrait:
+            x, top, y = width / 2, 116.0, height - 116.0
+            within = (0.0, 262 / height, 1.0, (height - 150) / height)
+        else:
+            x, top, y = 0.70 * width, 0.30 * height, 0.72 * height
+            within = (0.0, 0.10, 0.46, 0.94)
+        title = Text(self.layer, "See yourself in\nsomething new", DISPLAY, INK, (x, top), "center")
+        words = "Made to your measure, in about a minute."
+        Text(self.layer, words, BODY, INK_SOFT, (x, top + title.height + 12), "center")
+        place = R(x - 150, y - 38, 300, 76)
+        self._button = Button(self.layer, place, "Touch to begin", lambda: self.ask(Begin()), True)
         self.touch.set_widgets([self._button])
+        self._mannequin.frame(self.flipped(within))
 
     def update(self, snapshot: Snapshot, inputs: Inputs, dt: float):
         """A touch anywhere begins."""
@@ -56,13 +60,6 @@ class Attract(Screen):
         self.ask(Begin())
 
     def show(self, snapshot: Snapshot, dt: float) -> None:
-        """The room, hardly more than its colours."""
-        glass = self.display.glass
-        breath = 0.5 + 0.5 * math.sin(self._age * 1.2)
-        glass.set_veil((0.16, 0.12, 0.10, 0.46 - 0.04 * breath))
-        glass.set_vignette(0.5, 0.45)
-        if snapshot.camera is not None:
-            glass.show_frame(snapshot.camera.frame, None, soft=True)
-        self.dresser.undress_glass()
-        self.display.show_glass()
-        self._halo.set_fill(with_opacity(GLOW, 0.3))
+        """The mannequin turns."""
+        self._mannequin.update(dt)
+        self.display.show_stage(mirrored=True)

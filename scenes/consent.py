@@ -6,7 +6,19 @@ from game.protocol.commands import Consent as Answer
 from game.protocol.snapshot import Snapshot
 from game.view.interface.canvas import Plate, Rect, Text
 from game.view.interface.inputs import Action
-from game.view.interface.style import ACCENT, BODY, GAP, INK, MARGIN, OVERLINE, PANEL, RADIUS_LARGE, TITLE
+from game.view.interface.style import (
+    ACCENT,
+    BODY,
+    DISPLAY,
+    GAP,
+    INK,
+    INK_SOFT,
+    MARGIN,
+    OVERLINE,
+    PANEL,
+    RADIUS_LARGE,
+    TITLE,
+)
 from game.view.interface.widgets import Button
 from scenes.screen import Screen
 
@@ -17,10 +29,12 @@ LINES = (
 )
 
 
+SOFT_LIGHT = (1.0, 0.99, 0.97, 0.30)
+"""Lies over the studio."""
+
+
 class Consent(Screen):
     """What is captured, what for, what stays; two buttons."""
-
-    on_dark = True
 
     def arrange(self, snapshot: Snapshot) -> None:
         """A card at the bottom, or in landscape in the middle."""
@@ -31,6 +45,11 @@ class Consent(Screen):
         height = 502.0 if canvas.portrait else 440.0
         left = (canvas.width - width) / 2
         top = canvas.height - MARGIN - height if canvas.portrait else (canvas.height - height) / 2 + 14
+        Plate(self.layer, canvas.whole, SOFT_LIGHT)
+        if canvas.portrait:
+            x = canvas.width / 2
+            Text(self.layer, "Welcome", DISPLAY, INK, (x, top / 2 - 8), "center")
+            Text(self.layer, "First, a word about what this mirror sees.", BODY, INK_SOFT, (x, top / 2 + 48), "center")
         Plate(self.layer, Rect(left, top, width, height), PANEL, RADIUS_LARGE).set_shadow(18, 0.22)
         y = top + pad + 18
         Text(self.layer, "Before we look", TITLE, INK, (left + pad, y))
@@ -57,11 +76,8 @@ class Consent(Screen):
             self.ask(Answer(False))
 
     def show(self, snapshot: Snapshot, dt: float) -> None:
-        """The room, softly."""
-        glass = self.display.glass
-        glass.set_veil((0.16, 0.12, 0.10, 0.40))
-        glass.set_vignette(0.5, 0.0)
-        if snapshot.camera is not None:
-            glass.show_frame(snapshot.camera.frame, None, soft=True)
-        self.dresser.undress_glass()
-        self.display.show_glass()
+        """The empty studio, softly."""
+        stage = self.display.stage
+        stage.place_studio((0.0, 0.0))
+        stage.camera.look_at((0.0, -4.4, 1.0), (0.0, 0.0, 0.95))
+        self.display.show_stage(mirrored=True)

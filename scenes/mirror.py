@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from game.materials import Print
 from game.protocol.commands import Alter, ChooseColor, ChooseFabric, ChoosePrint, GoToKeep, Redo, See, TryOn, Undo
 from game.protocol.snapshot import Choice, SeeAs, Shopper, Snapshot
 from game.view.camera import Crop
 from game.view.interface.canvas import Layer, Plate, Rect, Ring, Text
-from game.view.interface.inputs import Action
+from game.view.interface.inputs import Action, Inputs
 from game.view.interface.style import (
     DARK_PANEL,
     GAP,
@@ -21,17 +20,23 @@ from game.view.interface.style import (
     SMALL,
     WHITE,
     approach,
+    ease_out,
 )
-from game.view.interface.widgets import Button, Carousel, Pill, Slider, Swatches, Widget
+from game.view.interface.widgets import Button, Carousel, Handle, Pill, Slider, Swatches, Widget
 from scenes.screen import Screen
 
 FABRIC, PRINT, COLOR = "Fabric", "Print", "Colour"
-CARDS_HEIGHT, PANEL_HEIGHT, ROW_HEIGHT = 104.0, 158.0, 56.0
+CARDS_HEIGHT, PANEL_HEIGHT, ROW_HEIGHT = 116.0, 156.0, 56.0
+HANDLE_HEIGHT = 36.0
+"""Of the handle's strip on the panel, and of the bar that is left of the drawer."""
 HEAD_ROOM = 1.13
 """Raised hands need air above the head."""
 FOLLOW_S = 1.6
+IDLE_S = 9.0
+"""Without a touch the drawer of clothes and alterations closes, and the figure grows into its place."""
+DRAWER_S = 0.6
 ZOOM = 1.28
-"""A person stands small in a camera's picture, and the lower third of the mirror is for the controls."""
+"""A person stands small in a camera's picture."""
 
 
 class Mirror(Screen):
@@ -43,7 +48,21 @@ class Mirror(Screen):
         self._center: np.ndarray | None = None
         self._framed: tuple | None = None
         self._head: np.ndarray | None = None
+        self._open, self._wanted_open, self._idle = 1.0, True, 0.0
         super().enter(snapshot)
+
+    def update(self, snapshot: Snapshot, inputs: Inputs, dt: float):
+        """A touch that no widget takes opens the drawer; so does any key."""
+        used = inputs.pressed or inputs.down or inputs.released or bool(inputs.actions)
+        self._idle = 0.0 if used else self._idle + dt
+        if self._foldable:
+            if self._idle > IDLE_S:
+                self._fold(False)
+            elif not self._wanted_open and (inputs.actions or (inputs.pressed and not self._on_widget(inputs))):
+                self._fold(True)
+                # What opened it shall not also choose something.
+                inputs = Inputs(quit=inputs.quit)
+        return super().update(snapshot, inputs, dt)
 
     def arrange(self, snapshot: Snapshot) -> None:
         """Everything within reach: at the bottom, in landscape at the right."""
@@ -52,27 +71,67 @@ class Mirror(Screen):
         width = canvas.width - 2 * MARGIN if canvas.portrait else 400.0
         left = MARGIN if canvas.portrait else canvas.width - MARGIN - width
         row = canvas.height - MARGIN - ROW_HEIGHT
-        self._panel = Rect(left, row - GAP - PANEL_HEIGHT, width, PANEL_HEIGHT)
+        self._foldable = canvas.portrait
+        strip = HANDLE_HEIGHT - 10 if self._foldable else 0.0
+        height = PANEL_HEIGHT + strip
+        self._panel = Rect(left, row - GAP - height, width, height)
+        self._inner = Rect(left, self._panel.y + strip, width, PANEL_HEIGHT)
         cards = Rect(left, self._panel.y - GAP - CARDS_HEIGHT, width, CARDS_HEIGHT)
+        self._drawer = Layer(canvas, self.layer.node)
         if canvas.portrait:
             cards = Rect(0, cards.y, canvas.width, cards.height)
         self._carousel = Carousel(
-            self.layer, cards, [item.label for item in snapshot.rack],
-            [_tones(item.worn.printed) for item in snapshot.rack], lambda i: self.ask(TryOn(i)),
+            self._drawer, cards, [item.label for item in snapshot.rack], [item.worn for item in snapshot.rack],
+            lambda i: self.ask(TryOn(i)),
         )  # fmt: skip
         self._carousel.show(snapshot.chosen)
         self._carousel.settle()
         self._arrange_row(snapshot, Rect(left, row, width, ROW_HEIGHT))
-        Plate(self.layer, self._panel, PANEL, RADIUS_LARGE).set_shadow(14, 0.10)
+        Plate(self._drawer, self._panel, PANEL, RADIUS_LARGE).set_shadow(14, 0.10)
+        self._arrange_handles(Rect(left, row - GAP - HANDLE_HEIGHT - 8, width, HANDLE_HEIGHT + 8))
         self._arrange_topics(snapshot)
         self._arrange_busy(cards)
         self._content: Layer | None = None
         self._fill_panel(snapshot)
         if canvas.portrait:
-            self._within = (0.0, 48 / canvas.height, 1.0, (cards.y + 2) / canvas.height)
+            bottoms = (self._bar_at.y - 8, cards.y + 2)
+            self._withins = tuple((0.0, 48 / canvas.height, 1.0, y / canvas.height) for y in bottoms)
         else:
-            self._within = (0.0, 0.07, (left - 8) / canvas.width, 0.96)
+            self._withins = ((0.0, 0.07, (left - 8) / canvas.width, 0.96),) * 2
         self._framed = None
+        self._show_drawer(0.0)
+
+    def _arrange_handles(self, bar: Rect) -> None:
+        """One on the panel that closes the drawer, one that is left when it is closed."""
+        self._bar_at = bar
+        self._bar_layer = Layer(self.display.canvas, self.layer.node)
+        self._bar = Handle(self._bar_layer, bar, lambda: self._fold(True), "Clothes, fit and colour")
+        x = self._panel.middle[0]
+        strip = Rect(x - 90, self._panel.y - 6, 180, HANDLE_HEIGHT)
+        self._handle = Handle(self._drawer, strip, lambda: self._fold(False)) if self._foldable else None
+
+    def _fold(self, open_: bool) -> None:
+        if open_ != self._wanted_open:
+            self._wanted_open, self._idle = open_, 0.0
+            self._set_widgets()
+
+    def _show_drawer(self, dt: float) -> None:
+        """On its way between open and closed."""
+        if not self._foldable:
+            self._open, self._wanted_open = 1.0, True
+        target = 1.0 if self._wanted_open else 0.0
+        self._open = approach(self._open, target, DRAWER_S, dt) if abs(self._open - target) > 0.002 else target
+        self._drawer.set_opacity(ease_out(self._open))
+        self._drawer.shift(0.0, (1.0 - self._open) * 0.8 * (self._panel.bottom - self._carousel.rect.y))
+        self._bar_layer.set_opacity(max(0.0, 1.0 - 3.0 * self._open))
+        closed, opened = self._withins
+        self._within = tuple(a + self._open * (b - a) for a, b in zip(closed, opened, strict=True))
+
+    def _on_widget(self, inputs: Inputs) -> bool:
+        return inputs.pointer is not None and any(w.rect.holds(*inputs.pointer) for w in self._row_widgets())
+
+    def _row_widgets(self) -> list[Widget]:
+        return [self._bar, self._undo, self._redo, self._see, self._done]
 
     def _arrange_row(self, snapshot: Snapshot, place: Rect) -> None:
         gap = 10.0
@@ -100,11 +159,15 @@ class Mirror(Screen):
         longest = [Text(meter, label, SMALL, INK, (0, 0)).longest for _, label in names]
         meter.remove()
         # What is over is shared out, so that the row is full.
-        free = self._panel.width - 2 * pad - gap * (len(names) - 1) - sum(longest)
+        room = self._panel.width - 2 * pad - gap * (len(names) - 1)
+        if sum(longest) + 12.0 * len(names) > room:
+            shrink = (room - 12.0 * len(names)) / sum(longest)
+            longest = [own * shrink for own in longest]
+        free = room - sum(longest)
         x = self._panel.x + pad
         for (name, label), own in zip(names, longest, strict=True):
-            rect = Rect(x, self._panel.y + pad, own + free / len(names), height)
-            self._topics[name] = Pill(self.layer, rect, label, lambda name=name: self._choose_topic(name), SMALL)
+            rect = Rect(x, self._inner.y + pad, own + free / len(names), height)
+            self._topics[name] = Pill(self._drawer, rect, label, lambda name=name: self._choose_topic(name), SMALL)
             x += rect.width + gap
 
     def _arrange_busy(self, cards: Rect) -> None:
@@ -114,7 +177,7 @@ class Mirror(Screen):
         y = cards.y - 40 if canvas.portrait else canvas.height - 56
         Plate(self._busy, Rect(x - 120, y - 22, 240, 44), DARK_PANEL, 22)
         self._busy_ring = Ring(self._busy, Rect(x - 106, y - 10, 20, 20), 3.0, WHITE, (1, 1, 1, 0.3))
-        self._busy_words = Text(self._busy, "", SMALL, WHITE, (x - 74, y))
+        self._busy_words = Text(self._busy, "", SMALL, WHITE, (x - 74, y), width=184.0, most=1)
         self._busy.set_opacity(0.0)
 
     def leftover(self, action: Action) -> None:
@@ -126,6 +189,7 @@ class Mirror(Screen):
 
     def show(self, snapshot: Snapshot, dt: float) -> None:
         """Picture and controls."""
+        self._show_drawer(dt)
         self._carousel.show(snapshot.chosen)
         self._undo.enable(snapshot.can_undo)
         self._redo.enable(snapshot.can_redo)
@@ -175,12 +239,12 @@ class Mirror(Screen):
     def _fill_panel(self, snapshot: Snapshot) -> None:
         if self._content is not None:
             self._content.remove()
-        self._content = Layer(self.display.canvas, self.layer.node)
+        self._content = Layer(self.display.canvas, self._drawer.node)
         self._filled = self._signature(snapshot)
         self._slider: Slider | None = None
         self._swatches: Swatches | None = None
         self._pills: list[tuple[object, Pill]] = []
-        place = Rect(self._panel.x + 18, self._panel.y + 66, self._panel.width - 36, self._panel.height - 78)
+        place = Rect(self._inner.x + 18, self._inner.y + 64, self._inner.width - 36, self._inner.height - 76)
         inner: list[Widget] = []
         choice = next((c for c in snapshot.choices if c.name == self._topic), None)
         if choice is not None:
@@ -198,8 +262,16 @@ class Mirror(Screen):
         elif self._topic == PRINT:
             items = [(p.kind, name, lambda p=p: self.ask(ChoosePrint(p))) for name, p in snapshot.prints]
             inner = self._make_pills(self._content, place, items)
-        row = [self._undo, self._redo, self._see, self._done]
-        self.touch.set_widgets([self._carousel, *self._topics.values(), *inner, *row])
+        self._in_panel = inner
+        self._set_widgets()
+
+    def _set_widgets(self) -> None:
+        """What can be touched: with the drawer closed, its bar only."""
+        row = self._row_widgets()
+        if self._wanted_open:
+            handle = [self._handle] if self._handle is not None else []
+            row = [self._carousel, *handle, *self._topics.values(), *self._in_panel, *row[1:]]
+        self.touch.set_widgets(row)
 
     def _make_slider(self, layer: Layer, place: Rect, choice: Choice) -> Slider:
         step = 0.01 if choice.unit == "m" else (choice.maximum - choice.minimum) / 20
@@ -293,11 +365,6 @@ def _span(shopper: Shopper, center: np.ndarray) -> np.ndarray:
         ],
         np.float32,
     )
-
-
-def _tones(printed: Print) -> tuple[tuple[int, int, int], ...]:
-    """The colours of a card: ground, and figure where there is a print."""
-    return (printed.ground, printed.figure) if printed.kind else (printed.ground,)
 
 
 def _in_words(choice: Choice, value: float) -> str:

@@ -10,12 +10,14 @@ from game.assets import load_body_model
 from game.protocol.commands import Consent
 from game.protocol.snapshot import Guidance, ScanProgress, Snapshot
 from game.view.figures import Figurine, mean_figure, outer_faces
-from game.view.interface.canvas import Rect, Ring, Text
+from game.view.interface.canvas import Plate, Rect, Ring, Text
 from game.view.interface.inputs import Action
-from game.view.interface.style import BODY, GLOW, HEADING, MARGIN, TITLE, WHITE, WHITE_SOFT, approach, with_opacity
+from game.view.interface.style import BODY, GLOW, MARGIN, RADIUS_LARGE, TITLE, WHITE, WHITE_SOFT, approach, with_opacity
 from game.view.interface.widgets import Button
 from scenes.screen import Screen
 
+CARD_TOP = 64.0
+DARK_CARD = (0.10, 0.095, 0.09, 0.62)
 MARK_M = 1.85
 """Where to stand [m] before the camera when nobody is there yet."""
 FIGURINE_M = 0.62
@@ -49,22 +51,21 @@ class Scan(Screen):
         super().exit()
 
     def arrange(self, snapshot: Snapshot) -> None:
-        """Guidance above the ring at the bottom; in landscape both at the right."""
+        """Guidance above the shopper's head; at their side in landscape; the rest small in the corners."""
         canvas = self.display.canvas
         self.add_wordmark()
-        radius = 62.0
-        if canvas.portrait:
-            x, y = canvas.width / 2, canvas.height - MARGIN - 40 - radius
-            self._words_at = (x, y - radius - 112)
-        else:
-            x, y = canvas.width - 200, canvas.height - MARGIN - 60 - radius
-            self._words_at = (x, y - radius - 130)
-        self._ring_at = (x, y, radius)
-        self._ring = Ring(self.layer, Rect(x - radius, y - radius, 2 * radius, 2 * radius), 7.0, GLOW, (1, 1, 1, 0.26))
-        width = canvas.width - 2 * MARGIN if canvas.portrait else 340.0
-        self._guidance = Text(self.layer, "", TITLE, WHITE, self._words_at, "center", width)
-        self._hint = Text(self.layer, "", BODY, WHITE_SOFT, (x, y - radius - 42), "center", width)
-        self._number = Text(self.layer, "", HEADING, WHITE, (x, y), "center")
+        # In landscape the shopper fills the picture's height: the words stand beside them.
+        width = canvas.width - 2 * MARGIN if canvas.portrait else 290.0
+        x = MARGIN + width / 2
+        # A dark card, or white words would be lost before a white wall.
+        self._card = Plate(self.layer, Rect(x - width / 2, CARD_TOP, width, 10), DARK_CARD, RADIUS_LARGE)
+        self._guidance = Text(self.layer, "", TITLE, WHITE, (x, CARD_TOP + 38), "center", width - 48)
+        self._hint = Text(self.layer, "", BODY, WHITE_SOFT, (x, CARD_TOP + 84), "center", width - 48)
+        radius = 44.0
+        x, y = MARGIN + radius + 8, canvas.height - MARGIN - radius - 8
+        Plate(self.layer, Rect(x - radius - 8, y - radius - 8, 2 * radius + 16, 2 * radius + 16), DARK_CARD, radius + 8)
+        self._ring = Ring(self.layer, Rect(x - radius, y - radius, 2 * radius, 2 * radius), 6.0, GLOW, (1, 1, 1, 0.26))
+        self._number = Text(self.layer, "", BODY, WHITE, (x, y), "center")
         side = Rect(canvas.width - MARGIN - 104, canvas.height - MARGIN - 54, 104, 54)
         self._stop = Button(self.layer, side, "Stop", lambda: self.ask(Consent(False)), on_dark=True)
         self.touch.set_widgets([self._stop])
@@ -81,7 +82,7 @@ class Scan(Screen):
         self.display.show_glass()
         refining = scan is not None and scan.refining is not None
         glass.set_veil((0.13, 0.10, 0.09, 0.62 if refining else 0.12))
-        glass.set_vignette(0.55, 0.78)
+        glass.set_vignette(0.25, 0.25)
         self.dresser.undress_glass()
         camera = snapshot.camera
         if camera is not None:
@@ -108,11 +109,12 @@ class Scan(Screen):
 
     def _say(self, guidance: str, hint: str, number: str) -> None:
         self._guidance.set_text(guidance)
-        # Two lines begin a line higher, so that the last one always stands in the same place.
-        x, y = self._words_at
-        self._guidance.move((x, y - (len(self._guidance.lines) - 1) * TITLE.size * TITLE.leading + 14))
+        y = CARD_TOP + 38 + self._guidance.height - TITLE.size
+        self._hint.move((self._card.rect.middle[0], y + 46))
         self._hint.set_text(hint)
         self._number.set_text(number)
+        below = self._hint.height + 14 if hint else 0.0
+        self._card.place(self._card.rect._replace(height=y - CARD_TOP + 34 + below))
 
     def _show_glow(self, snapshot: Snapshot) -> None:
         """Round the shopper where they are followed, else where they should stand."""
@@ -140,7 +142,7 @@ class Scan(Screen):
             foot, height = (0.66, 0.52) if canvas.portrait else (0.90, 0.74)
         else:
             # The picture is flipped: what shall be seen at the left stands at the right.
-            x, foot, height = (0.82, 0.955, 0.22) if canvas.portrait else (0.88, 0.93, 0.40)
+            x, foot, height = (0.11, 0.865, 0.17) if canvas.portrait else (0.06, 0.80, 0.30)
         pixel = np.array([x * k.width, foot * k.height])
         at = (float((pixel[0] - k.cx) / k.fx), float((pixel[1] - k.cy) / k.fy))
         tall = float(scan.surface.vertices[:, 2].max())

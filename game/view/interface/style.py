@@ -53,6 +53,7 @@ PANEL: Color = (0.985, 0.978, 0.965, 0.90)
 PANEL_FAINT: Color = (0.985, 0.978, 0.965, 0.58)
 DARK_PANEL: Color = (0.10, 0.095, 0.09, 0.52)
 HAIRLINE: Color = (0.13, 0.12, 0.115, 0.12)
+LINE: Color = (0.13, 0.12, 0.115, 0.30)
 TRACK: Color = (0.13, 0.12, 0.115, 0.16)
 ACCENT: Color = (0.60, 0.43, 0.30, 1.0)
 """Cognac leather: what is chosen, what has the focus."""

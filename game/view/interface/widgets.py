@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from game.view.interface.canvas import Layer, Plate, Rect, Text
+from game.protocol.snapshot import Worn
+from game.view.interface.canvas import Layer, Picture, Plate, Rect, Text, texture_of
 from game.view.interface.inputs import Action
+from game.view.interface.sketch import sketch
 from game.view.interface.style import (
     ACCENT,
     BODY,
@@ -13,6 +15,7 @@ from game.view.interface.style import (
     INK,
     INK_SOFT,
     LABEL,
+    LINE,
     NOTHING,
     PANEL,
     PRESS_S,
@@ -134,7 +137,7 @@ class Pill(Widget):
         self._chosen: bool | None = None
         self._was_focused = False
         self._plate = Plate(layer, rect, NOTHING, rect.height / 2)
-        self._words = Text(layer, words, style, INK, rect.middle, "center")
+        self._words = Text(layer, words, style, INK, rect.middle, "center", rect.width - 8, 1)
         self.choose(False)
 
     def choose(self, chosen: bool) -> None:
@@ -163,6 +166,39 @@ class Pill(Widget):
         self.choose(bool(self._chosen))
 
 
+class Handle(Widget):
+    """A short line that opens and closes a drawer: by a touch, a pull, or accept."""
+
+    def __init__(self, layer: Layer, rect: Rect, do: Callable[[], None], words: str = ""):
+        """With `words` it is a bar of its own, else the line lies on whatever is there."""
+        super().__init__(rect)
+        self._do = do
+        x, y = rect.middle
+        self._plate = Plate(layer, rect, PANEL if words else NOTHING, rect.height / 2)
+        Plate(layer, Rect(x - 22, rect.y + 8 if words else y - 2, 44, 4), LINE, 2)
+        if words:
+            self._plate.set_shadow(10, 0.10)
+            Text(layer, words, LABEL, INK, (x, y + 5), "center", rect.width - 40, 1)
+        self._focus_shown = False
+
+    def release(self, x: float, y: float) -> None:
+        """A touch, or the end of a pull, wherever that is."""
+        self._do()
+
+    def act(self, action: Action) -> bool:
+        """Accept does the same."""
+        if action is Action.ACCEPT:
+            self._do()
+            return True
+        return False
+
+    def update(self, dt: float) -> None:
+        """Shows the focus."""
+        if self.focused != self._focus_shown:
+            self._focus_shown = self.focused
+            self._plate.set_edge(ACCENT if self.focused else NOTHING, 2.5 if self.focused else 0.0)
+
+
 class Slider(Widget):
     """A value between two ends, with a step less and a step more at its sides."""
 
@@ -188,7 +224,7 @@ class Slider(Widget):
         self._done = Plate(layer, Rect(self._way.x, middle - 1.5, 4, 3), INK, 1.5)
         self._knob = Plate(layer, Rect(0, 0, 26, 26), WHITE, 13)
         self._knob.set_shadow(5, 0.30)
-        Text(layer, label, LABEL, INK, (rect.x + 7, rect.y + 9))
+        Text(layer, label, LABEL, INK, (rect.x + 7, rect.y + 9), width=rect.width - 120, most=1)
         self._words = Text(layer, "", LABEL, INK_SOFT, (rect.right - 7, rect.y + 9), "right")
         self.value = value
         self._shown: tuple[float, bool] | None = None
@@ -317,13 +353,12 @@ class Swatches(Widget):
 class Carousel(Widget):
     """Cards in a row, the chosen one in the middle; swiping, arrows at the sides and left and right move on."""
 
-    CARD = 116.0
+    CARD, SKETCH = 116.0, 66.0
 
     def __init__(
-        self, layer: Layer, rect: Rect, names: Sequence[str], colors: Sequence[tuple[tuple[int, int, int], ...]],
-        choose: Callable[[int], None],
+        self, layer: Layer, rect: Rect, names: Sequence[str], worn: Sequence[Worn], choose: Callable[[int], None],
     ):  # fmt: skip
-        """`colors` are each card's ground and, if it has a print, figure."""
+        """Each card shows what it is called and a sketch of how it is `worn`."""
         super().__init__(rect)
         self._choose = choose
         self._chosen = 0
@@ -334,21 +369,15 @@ class Carousel(Widget):
         self._shown_at: float | None = None
         self._cards: list[tuple[Layer, Plate, Text]] = []
         height = rect.height
-        for name, tones in zip(names, colors, strict=True):
+        for name, item in zip(names, worn, strict=True):
             own = Layer(layer.canvas, layer.node)
             plate = Plate(own, Rect(0, 0, self.CARD, height), PANEL, RADIUS)
             plate.set_shadow(7, 0.10)
-            side = 44.0
             middle = self.CARD / 2
-            ground = (*(c / 255 for c in tones[0]), 1.0)
-            dab = Plate(own, Rect(middle - side / 2, 18, side, side), ground, side / 2)  # pyright: ignore
-            dab.set_edge(HAIRLINE, 1.0)
-            if len(tones) > 1:
-                figure = (*(c / 255 for c in tones[1]), 1.0)
-                for row in (-9.0, 0.0, 9.0):
-                    half = (side**2 / 4 - row**2) ** 0.5 - 1.5
-                    Plate(own, Rect(middle - half, 18 + side / 2 + row - 1.8, 2 * half, 3.6), figure, 1.8)  # pyright: ignore
-            words = Text(own, name, SMALL, INK, (middle, height - 20), "center")
+            drawing = texture_of(sketch(item, round(self.SKETCH * layer.canvas.scale)), name)
+            Picture(own, Rect(middle - self.SKETCH / 2, 8, self.SKETCH, self.SKETCH), drawing)
+            words = Text(own, name, SMALL, INK, (middle, 0), "center", self.CARD - 14, 2)
+            words.move((middle, height - 27 - 0.5 * (words.height - SMALL.size)))
             self._cards.append((own, plate, words))
         self._place()
 
