@@ -60,6 +60,7 @@ def open_mirror_session(
     from capture.open import find_source, open_live
     from capture.shopper import ShopperLandmarker
     from game.assets import POSE_LANDMARKER, load_body_model
+    from game.forgetting import overwrite_when_freed
     from game.keeper import StoreKeeper
     from game.live.session import open_session
     from game.live.works import Parts
@@ -69,6 +70,7 @@ def open_mirror_session(
     from game.rack import RACK, rack_from
 
     forbid_core_dumps()
+    overwrite_when_freed()
     model = load_body_model()
     profiles = ProfileStore(store or default_store())
     profiles.purge()
