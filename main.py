@@ -62,6 +62,7 @@ def open_mirror_session(
     from capture.read_ahead import ReadAheadSource
     from capture.shopper import ShopperLandmarker
     from game.assets import POSE_LANDMARKER, load_body_model
+    from game.forgetting import overwrite_when_freed
     from game.keeper import StoreKeeper
     from game.live.session import open_session
     from game.live.works import Parts
@@ -71,6 +72,7 @@ def open_mirror_session(
     from game.rack import RACK, rack_from
 
     forbid_core_dumps()
+    overwrite_when_freed()
     model = load_body_model()
     profiles = ProfileStore(store or default_store())
     profiles.purge()

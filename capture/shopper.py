@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import weakref
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Self
 import numpy as np
 
 from capture.landmarks import LandmarkerError, PoseLandmarker, close_quietly, landmarks_of, load_landmarker
+from capture.native_log import quiet_native_log
 from capture.people import (
     NOBODY,
     Company,
@@ -45,6 +47,7 @@ class PeopleFinder:
         """Loads the bundle at `model`. Raises `InputError`."""
         self._landmarker = load_landmarker(model, "IMAGE", MOST_PEOPLE, confidence, masks=False)
         self._close = weakref.finalize(self, close_quietly, self._landmarker)
+        self._settled = False
 
     def find(self, frame: Frame) -> list[PersonInView]:
         """The people in `frame`, which has colour. Raises `LandmarkerError`."""
@@ -54,10 +57,13 @@ class PeopleFinder:
             raise LandmarkerError("the pose landmarker is closed: open another one")
         assert frame.color is not None
         height, width = frame.color.shape[:2]
-        try:
-            result = self._landmarker.detect(Image(ImageFormat.SRGB, np.ascontiguousarray(frame.color)))
-        except (RuntimeError, ValueError) as error:
-            raise LandmarkerError(f"people cannot be looked for in frame {frame.sequence}: {error}") from error
+        # As in `PoseLandmarker`: once somebody was found the native code has nothing more to remark.
+        with contextlib.nullcontext() if self._settled else quiet_native_log():
+            try:
+                result = self._landmarker.detect(Image(ImageFormat.SRGB, np.ascontiguousarray(frame.color)))
+            except (RuntimeError, ValueError) as error:
+                raise LandmarkerError(f"people cannot be looked for in frame {frame.sequence}: {error}") from error
+        self._settled = self._settled or bool(result.pose_landmarks)
         seen = [landmarks_of(result, n, width, height) for n in range(len(result.pose_landmarks))]
         return [person for person in (person_in_view(landmarks, frame) for landmarks in seen) if person is not None]
 

@@ -58,9 +58,10 @@ class App:
         self.display = display
         self.session = session
         self._dresser = Dresser(display)
-        self._scenes = {name: make(display, self._dresser) for name, make in scenes.items()}
+        self._makers = scenes
         self._current: Screen | None = None
-        self._had_shopper = False
+        self._scene: Scene | None = None
+        self._knew = False
         self.frame_count = 0
 
     @property
@@ -81,8 +82,8 @@ class App:
     @property
     def scene(self) -> Scene:
         """The screen that is shown."""
-        assert self._current is not None
-        return self._scenes[self._current]
+        assert self._scene is not None
+        return self._scene
 
     def step(self, dt: float, inputs: Inputs | None = None, read: bool = False) -> NDArray[np.uint8] | None:
         """One picture, `dt` [s] after the last; with `read` returns it: sRGB, shape (H, W, 3)."""
@@ -135,22 +136,27 @@ class App:
 
     def leave(self) -> None:
         """Leaves the screen and gives everything of the shopper back; the display stays open."""
-        if self._current is not None:
-            self.scene.exit()
-            self._current = None
+        self._exit()
         self._dresser.forget()
         gc.collect()
 
     def _enter(self, snapshot: Snapshot) -> None:
-        has_shopper = snapshot.shopper is not None
-        if self._had_shopper and not has_shopper:
+        changed = snapshot.screen is not self._current
+        if changed:
+            self._exit()
+        knows = snapshot.shopper is not None or snapshot.camera is not None
+        if self._knew and not knows:
             self._dresser.forget()
             # Widgets and what they call hold each other: what they show of the shopper is let go now, not some day.
             gc.collect()
-        self._had_shopper = has_shopper
-        if snapshot.screen is self._current:
-            return
-        if self._current is not None:
-            self.scene.exit()
-        self._current = snapshot.screen
-        self.scene.enter(snapshot)
+        self._knew = knows
+        if changed:
+            # Made anew each time: whatever the last one of this name knew of somebody went with it.
+            self._scene = self._makers[snapshot.screen](self.display, self._dresser)
+            self._current = snapshot.screen
+            self._scene.enter(snapshot)
+
+    def _exit(self) -> None:
+        if self._scene is not None:
+            self._scene.exit()
+        self._scene = self._current = None

@@ -162,6 +162,11 @@ class Works:
         return self._frames.dropped_count
 
     @property
+    def last_tracked(self) -> Tracked | None:
+        """The last frame in which the shopper was followed."""
+        return self._last_tracked
+
+    @property
     def missed_beats(self) -> int:
         """Cloth steps that were left out because time had run away."""
         return self._metronome.missed_count
