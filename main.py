@@ -77,20 +77,23 @@ def open_mirror_session(
     profiles = ProfileStore(store or default_store())
     profiles.purge()
     spec = source or find_source()
+    rack = RACK if outfit is None else rack_from(outfit)
 
     def open_frames() -> FrameSource:
         source = open_live(spec, rotate=rotate, load_body=lambda: model)
         # Who waits for every frame may as well have the next one made meanwhile.
         return source if threaded or source.info.live else ReadAheadSource(source)
 
+    # Opened once before anything else, so that what cannot be opened is told at once and in one line.
+    opened = [open_frames()]
     parts = Parts(
         model,
-        open_frames,
+        lambda: opened.pop() if opened else open_frames(),
         lambda: ShopperLandmarker(POSE_LANDMARKER),
         StoreKeeper(profiles, model),
         seed,
     )
-    return open_session(parts, lockstep=not threaded, rack=RACK if outfit is None else rack_from(outfit))
+    return open_session(parts, lockstep=not threaded, rack=rack)
 
 
 def build_parser(chosen: str | None) -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from game.designs import design_named
 from game.profiles.consent import SAVING_NOTICE, SAVING_NOTICE_VERSION, Consent
 from game.profiles.profile import GarmentChoice, Profile
 from game.profiles.secret import Secret
@@ -48,6 +49,9 @@ class StoreKeeper:
 
 def _choice(worn: Worn) -> GarmentChoice:
     printed = worn.printed
-    alterations = {name: 1e3 * value for name, value in worn.options.items()}
+    units = design_named(worn.design).options
+    alterations = {
+        name: 1e3 * value if units[name].unit == "m" else float(value) for name, value in worn.options.items()
+    }
     colors = tuple("#{:02x}{:02x}{:02x}".format(*color) for color in (printed.ground, printed.figure))
     return GarmentChoice(worn.design, alterations, worn.fabric, printed.kind.name.lower(), colors)

@@ -25,7 +25,7 @@ def test_unknown_command_is_wrong_usage(capsys):
     assert ended.value.code == 2
 
 
-@pytest.mark.parametrize("command", ["demo", "scan", "measure", "profile", "record", "bench", "doctor"])
+@pytest.mark.parametrize("command", ["mirror", "demo", "scan", "measure", "profile", "record", "bench", "doctor"])
 def test_help_has_examples(capsys, command):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
@@ -92,3 +92,39 @@ def test_unknown_benchmark_is_wrong_usage(capsys):
     status, _, err = run(capsys, "bench", "nothing")
     assert status == 2
     assert "accuracy" in the_line(err)
+
+
+@pytest.mark.parametrize("command", ["demo", "mirror"])
+def test_a_visit_from_a_source_that_is_not_there(capsys, tmp_path, command):
+    words = ["--out", str(tmp_path / "visit")] if command == "demo" else ["--headless", "--frames", "1"]
+    status, out, err = run(capsys, command, "--source", str(tmp_path / "gone.db3"), *words)
+    assert status == 3
+    assert out == ""
+    assert "gone.db3" in the_line(err)
+    assert not (tmp_path / "visit").exists()
+
+
+@pytest.mark.slow
+def test_a_demonstration_before_an_empty_room_ends_by_itself(capsys, tmp_path):
+    status, out, err = run(capsys, "demo", "--source", "sim:fault=nobody,fps=4", "--out", str(tmp_path / "visit"))
+    assert status == 3
+    assert out == ""
+    assert "nobody was scanned" in the_line(err)
+    assert not (tmp_path / "visit").exists()
+
+
+@pytest.mark.slow
+def test_a_demonstration_leaves_everything_it_says(capsys, tmp_path):
+    place = tmp_path / "visit"
+    status, out, _ = run(capsys, "demo", "--source", "sim:seed=12,fps=10,seconds=7", "--out", str(place), "--json")
+    assert status == 0
+    result = json.loads(out)
+    files = {path.name for path in place.iterdir()}
+    wanted = {"measurements.json", "body.ply", "body.glb", "outfit.glb", "report.png", "visit.mp4", "profiles.db"}
+    assert files >= wanted
+    assert set(result["files"]) == files
+    shown = {name.split("_", 1)[1].removesuffix(".png") for name in files if name[0].isdigit()}
+    assert shown >= {"attract", "consent", "scan", "refining", "reveal", "mirror_live", "keep", "kept", "goodbye"}
+    assert sum(name.startswith("mirror_") for name in shown) >= 4
+    assert 1.4 < result["measurements"]["height"]["value"] / 1000 < 2.1
+    assert result["profile"].encode() not in (place / "profiles.db").read_bytes()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from game.protocol.snapshot import Screen, SeeAs, Shopper, Snapshot, Worn
 from game.scan_files import write_scan
 from solver.body import BodyModel
 from solver.cloth.dressing import dress
-from solver.errors import ChevalError, TrackingLostError
+from solver.errors import ChevalError, InputError, TrackingLostError
 
 SHOPPER = "sim:seed={seed},fps=15"
 SIZE = (540, 960)
@@ -38,6 +38,8 @@ TASTES = Tastes(admire_s=2.2, reveal_s=3.5, keep_s=2.0)
 STORE = "profiles.db"
 LONGEST_S = 240.0
 """Of a visit, on its own clock: who has not turned by then does not come to it."""
+BLIND_S = 5.0
+"""Without a picture for so long there will be none: a recording is over."""
 SCREEN_SHARES = {
     Screen.ATTRACT: 0.0, Screen.CONSENT: 0.03, Screen.SCAN: 0.06, Screen.REVEAL: 0.55, Screen.MIRROR: 0.65,
     Screen.KEEP: 0.92, Screen.GOODBYE: 0.97,
@@ -70,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
     out: Path = arguments.out
     spec = arguments.source or SHOPPER.format(seed=arguments.seed)
     with (
+        _folder(out),
         closing(
             arguments.open_session(
                 spec, threaded=False, seed=arguments.seed, rotate=arguments.rotate, store=str(out / STORE)
@@ -78,7 +81,6 @@ def run(arguments: argparse.Namespace) -> int:
         closing(arguments.open_mirror(session, SIZE, True, False, "auto")) as mirror,
         Progress("welcome") as progress,
     ):
-        out.mkdir(parents=True, exist_ok=True)
         with Film(out / "visit.mp4", SIZE, RATE) as film:
             witness = _Witness(out, mirror.graphics, lambda what, share: progress(share, what))
             mirror.run(
@@ -92,6 +94,23 @@ def run(arguments: argparse.Namespace) -> int:
     result, lines = _summary(arguments, witness, seconds)
     report(result, arguments.json, lines)
     return 0
+
+
+@contextmanager
+def _folder(out: Path) -> Iterator[None]:
+    """Makes the folder; where the visit fails and left nothing in it, takes it away again."""
+    made = not out.exists()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
+    try:
+        yield
+    except BaseException:
+        if made:
+            with suppress(OSError):
+                out.rmdir()
+        raise
 
 
 def _summary(arguments: argparse.Namespace, witness: _Witness, seconds: float) -> tuple[dict[str, Any], list[str]]:
@@ -131,6 +150,7 @@ class _Witness:
         self._screen: Screen | None = None
         self._begun = time.perf_counter()
         self._saw_goodbye = False
+        self._pictured_at = 0.0
         self.measurements: dict[str, Any] = {}
         self.profile_id = ""
         self.seconds: dict[str, float] = {}
@@ -149,6 +169,10 @@ class _Witness:
             self.profile_id = snapshot.keeping.profile_id
         if snapshot.screen is Screen.MAINTENANCE and snapshot.maintenance:
             raise ChevalError(snapshot.maintenance)
+        if not snapshot.camera_problem:
+            self._pictured_at = snapshot.now
+        if not self.measurements and snapshot.now - self._pictured_at > BLIND_S:
+            raise TrackingLostError(f"nobody was scanned before this: {snapshot.camera_problem}")
         if snapshot.screen is Screen.ATTRACT and self._saw_goodbye and not self.measurements:
             raise TrackingLostError("nobody was scanned: somebody must stand before the camera and turn once")
 
