@@ -7,7 +7,7 @@ from game.protocol.snapshot import Snapshot
 from game.view.interface.canvas import Rect as R
 from game.view.interface.canvas import Text
 from game.view.interface.inputs import Action, Inputs
-from game.view.interface.style import BODY, DISPLAY, INK, INK_SOFT
+from game.view.interface.style import BODY, DISPLAY, HEADING, INK, INK_SOFT
 from game.view.interface.widgets import Button
 from scenes.mannequin import Mannequin
 from scenes.screen import Screen
@@ -37,7 +37,7 @@ class Attract(Screen):
         width, height = canvas.width, canvas.height
         if canvas.portrait:
             x, top, y = width / 2, 116.0, height - 116.0
-            within = (0.0, 262 / height, 1.0, (height - 150) / height)
+            within = (0.0, 274 / height, 1.0, (height - 176) / height)
         else:
             x, top, y = 0.70 * width, 0.30 * height, 0.72 * height
             within = (0.0, 0.10, 0.46, 0.94)
@@ -45,7 +45,7 @@ class Attract(Screen):
         words = "Made to your measure, in about a minute."
         Text(self.layer, words, BODY, INK_SOFT, (x, top + title.height + 12), "center")
         place = R(x - 150, y - 38, 300, 76)
-        self._button = Button(self.layer, place, "Touch to begin", lambda: self.ask(Begin()), True)
+        self._button = Button(self.layer, place, "Touch to begin", lambda: self.ask(Begin()), True, style=HEADING)
         self.touch.set_widgets([self._button])
         self._mannequin.frame(self.flipped(within))
 

@@ -209,7 +209,7 @@ def test_everything_at_the_mirror_can_be_asked_for(display):
     for topic in list(scene._topics):
         tap(app, *scene._topics[topic].rect.middle)
         app.step(0.1, Inputs())
-        fixed = {scene._carousel, *scene._topics.values(), scene._undo, scene._redo, scene._see, scene._done}
+        fixed = {scene._carousel, *scene._topics.values(), scene._undo, scene._redo, scene._see, scene._done, scene._handle}
         inner = [widget for widget in scene.touch._widgets if widget not in fixed]
         assert inner, topic
         for widget in inner:
@@ -226,6 +226,33 @@ def test_everything_at_the_mirror_can_be_asked_for(display):
     }  # fmt: skip
     altered = {command.name for command in session.asked if isinstance(command, commands.Alter)}
     assert altered == {choice.name for choice in CHOICES}
+    app.leave()
+
+
+def test_the_drawer_closes_when_nobody_touches_and_opens_by_a_touch(portrait):
+    session = told("mirror")
+    app, _ = shown(portrait, session, 1)
+    scene = app.scene
+    low = scene._within[3]
+    for _ in range(200):
+        app.step(0.1, Inputs())
+    assert scene._within[3] > low + 0.2
+    assert scene._carousel not in scene.touch._widgets
+    # On the figure: it opens, and asks for nothing.
+    tap(app, 270.0, 400.0)
+    for _ in range(20):
+        app.step(0.1, Inputs())
+    assert scene._within[3] == pytest.approx(low)
+    assert session.asked == []
+    tap(app, *scene._handle.rect.middle)
+    assert scene._bar in scene.touch._widgets
+    tap(app, *scene._bar.rect.middle)
+    assert scene._carousel in scene.touch._widgets
+    # What stays in reach does its work without opening anything.
+    tap(app, *scene._handle.rect.middle)
+    tap(app, *scene._see.rect.middle)
+    assert session.asked == [commands.See(SeeAs.MIRROR)]
+    assert scene._bar in scene.touch._widgets
     app.leave()
 
 
@@ -352,6 +379,7 @@ def assert_words_are_held(display, scene, drawn):
         # A row that is swiped runs out at the sides of the screen.
         carousel = getattr(scene, "_carousel", None)
         if carousel and -carousel.rect.bottom * scale <= y <= -carousel.rect.y * scale:
+            assert under, f"{text._text!r} at {box} lies on no card"
             outer = [min(under, key=lambda b: b[1] - b[0])]
         else:
             outer = [min(under, key=lambda b: (b[1] - b[0]) * (b[3] - b[2]), default=whole), whole]

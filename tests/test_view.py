@@ -17,7 +17,7 @@ from game.materials import OPTICS, Print, PrintKind, linear, optics_of, print_ti
 from game.view import context as context_module
 from game.view.camera import look_from
 from game.view.context import Context, NoGraphicsError
-from game.view.coverage import GIVE, hidden_depth
+from game.view.coverage import GIVE, hidden_depth, out_of_sight
 from game.view.portraits import portraits
 from game.view.quality import FINE, SOFTWARE
 from game.view.shaders import PROGRAMS, program, shader_source
@@ -323,6 +323,18 @@ def test_skin_gives_way_under_cloth_only():
     assert (depth[radius > 0.09] == 0).all()
     assert not hidden_depth(body, normals, [(in_front - np.array([0, 0.1, 0], np.float32), edge)]).any()
     assert not hidden_depth(body, normals, []).any()
+
+
+def test_skin_is_left_out_well_within_cloth_only():
+    body, faces, _ = sheet(0.4, 21)
+    depth = np.where(np.abs(body[:, ::2]).max(1) < 0.11, GIVE, 0.0).astype(np.float32)
+    covered = out_of_sight(depth, faces)
+    radius = np.abs(body[:, ::2]).max(1)
+    assert covered.any()
+    # Three rings of squares 20 mm wide are drawn all the same.
+    assert radius[covered].max() < 0.11 - 2.5 * 0.02
+    assert not out_of_sight(np.zeros(len(body), np.float32), faces).any()
+    assert out_of_sight(np.full(len(body), GIVE, np.float32), faces).all()
 
 
 def test_tucked_skin_does_not_poke_through(stage):

@@ -14,6 +14,10 @@ GIVE = 0.010
 """How far hidden skin gives way [m]."""
 
 
+RINGS = 3
+"""Of triangles about what is hidden that are drawn all the same: until the next look cloth may slide."""
+
+
 def hidden_depth(
     skin: NDArray[np.float32],
     skin_normals: NDArray[np.float32],
@@ -34,3 +38,15 @@ def hidden_depth(
         close = np.clip((REACH - distance[found]) / (0.4 * REACH), 0.0, 1.0)
         depth[found] = np.maximum(depth[found], GIVE * over * inner * close)
     return depth
+
+
+def out_of_sight(depth: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Which skin vertices lie so deep under cloth that nothing of them can be seen soon, (V,).
+
+    `depth` (V,) is that of `hidden_depth`, `faces` (F, 3) the skin's triangles.
+    """
+    covered = depth >= 0.999 * GIVE
+    for _ in range(RINGS):
+        edge = ~covered[faces].all(1)
+        covered[faces[edge]] = False
+    return covered

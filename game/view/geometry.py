@@ -66,6 +66,12 @@ class DynamicMesh:
         self._copy(data.modify_array(0), vertices)
         self._copy(data.modify_array(1), normals)
 
+    def set_faces(self, faces: NDArray[np.int32]) -> None:
+        """Other triangles of the same vertices, (F, 3)."""
+        indices = self.node.modify_geom(0).modify_primitive(0).modify_vertices()
+        indices.unclean_set_num_rows(faces.size)
+        self._copy(indices, np.ascontiguousarray(faces, np.uint32))
+
     def set_column(self, column: str, values: NDArray) -> None:
         """New values of one of the other columns."""
         data = self._data if not hasattr(self, "node") else self.node.modify_geom(0).modify_vertex_data()

@@ -43,6 +43,7 @@ class Part:
             columns = {column: values[used] for column, values in columns.items()}
             source = used.astype(np.int32) if source is None else source[used]
         self._source = source
+        self._faces = faces
         self._drawn = np.zeros((2, len(next(iter(columns.values()))), 3), np.float32)
         self._mesh = DynamicMesh(name, faces, len(self._drawn[0]), columns)
         self.columns = frozenset(columns)
@@ -59,6 +60,11 @@ class Part:
             np.take(normals, self._source, 0, self._drawn[1], mode="clip")
             vertices, normals = self._drawn
         self._mesh.update(vertices, normals)
+
+    def leave_out(self, covered: NDArray[np.bool_]) -> None:
+        """Draws no triangle between simulation vertices that are all `covered`, (V,)."""
+        drawn = covered if self._source is None else covered[self._source]
+        self._mesh.set_faces(self._faces[~drawn[self._faces].all(1)])
 
     def set_column(self, column: str, values: NDArray) -> None:
         """New values of a column, one row per simulation vertex."""
@@ -87,6 +93,7 @@ class Model:
         self.vertices = np.zeros((self.vertex_count, 3), np.float32)
         """Positions [m] of the last update, shape (V, 3), frame w."""
         self.normals = np.zeros((self.vertex_count, 3), np.float32)
+        self._covered = np.zeros(self.vertex_count, bool)
         drawn = faces if drawn_faces is None else drawn_faces
         shader = f"{kind}_detail" if quality.detail else kind
         self.path = NodePath(kind)
@@ -126,6 +133,13 @@ class Model:
         for part in (*self._parts, *((self._reflection,) if self._reflection else ())):
             if column in part.columns:
                 part.set_column(column, values)
+
+    def leave_out(self, covered: NDArray[np.bool_]) -> None:
+        """Nobody can see what lies between simulation vertices that are all `covered`, (V,): it throws its shadow
+        only."""
+        if not np.array_equal(covered, self._covered):
+            self._covered = covered
+            self._parts[0].leave_out(covered)
 
     def set_inputs(self, inputs: Mapping[str, object]) -> None:
         """Sets uniforms."""

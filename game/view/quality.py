@@ -28,7 +28,7 @@ class Quality(NamedTuple):
     """Paper and floor are drawn once for each view and kept as a picture."""
 
 
-SOFTWARE = Quality(1, False, 384, 2, 64, True, 560_000, True)
+SOFTWARE = Quality(1, False, 320, 3, 64, True, 560_000, True)
 """Every pixel is dear: what does not move is kept, light is reckoned at vertices."""
 INTEGRATED = Quality(1, True, 1024, 1, 128, True, 0, False)
 """The full look, each pixel drawn once."""

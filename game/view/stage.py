@@ -11,7 +11,7 @@ from game.appearance import BodyPaint
 from game.materials import Optics, Print, cloth_inputs, optics_of
 from game.view.camera import Camera
 from game.view.context import Context
-from game.view.coverage import hidden_depth
+from game.view.coverage import hidden_depth, out_of_sight
 from game.view.lights import LightRig
 from game.view.model import SEEN, Model
 from game.view.pipeline import Pipeline
@@ -160,6 +160,8 @@ class Stage:
             layers = [(model.vertices, edge) for model, edge in zip(self._garments, self._edges, strict=True)]
             depth = hidden_depth(self._body.vertices, self._body.normals, layers)
             self._body.set_column("offset", (self._hair_depth - depth)[:, None])
+            if self.quality.still_backdrop:
+                self._body.leave_out(out_of_sight(depth, self._body.faces))
 
     def shade_folds(self, directions: int = 48) -> None:
         """Darken what lies deep in folds and under arms, from how everything stands now.
