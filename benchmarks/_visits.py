@@ -162,8 +162,9 @@ def remember(canaries: Canaries, session: MirrorSession) -> None:
         if len(over) >= 24:
             span = slice(over.min(), over.max() + 1)
             canaries.add("camera colour", moment.frame.color[row, span], 1)
-            canaries.add("camera colour in the driver", cv2.cvtColor(moment.frame.color[row : row + 1, span],
-                                                                    cv2.COLOR_RGB2BGRA), 1)  # fmt: skip
+            drawn = cv2.cvtColor(moment.frame.color[row : row + 1, span], cv2.COLOR_RGB2BGRA)
+            canaries.add("camera colour in the driver", drawn, 1)
+            drawn[...] = 0
             canaries.add("camera depth", moment.frame.depth[row, span], 1)
     tracked = session.works.last_tracked
     if tracked is not None and tracked.observation is not None and tracked.observation.landmarks is not None:

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from game.forgetting import overwrite_small_blocks, return_freed_memory
 from game.protocol.commands import Command
 from game.protocol.engine import Graphics
 from game.protocol.session import Session
@@ -137,8 +138,7 @@ class App:
     def leave(self) -> None:
         """Leaves the screen and gives everything of the shopper back; the display stays open."""
         self._exit()
-        self._dresser.forget()
-        gc.collect()
+        self._forget()
 
     def _enter(self, snapshot: Snapshot) -> None:
         changed = snapshot.screen is not self._current
@@ -146,15 +146,20 @@ class App:
             self._exit()
         knows = snapshot.shopper is not None or snapshot.camera is not None
         if self._knew and not knows:
-            self._dresser.forget()
-            # Widgets and what they call hold each other: what they show of the shopper is let go now, not some day.
-            gc.collect()
+            self._forget()
         self._knew = knows
         if changed:
             # Made anew each time: whatever the last one of this name knew of somebody went with it.
             self._scene = self._makers[snapshot.screen](self.display, self._dresser)
             self._current = snapshot.screen
             self._scene.enter(snapshot)
+
+    def _forget(self) -> None:
+        self._dresser.forget()
+        # Widgets and what they call hold each other: what they show of the shopper is let go now, not some day.
+        gc.collect()
+        overwrite_small_blocks()
+        return_freed_memory()
 
     def _exit(self) -> None:
         if self._scene is not None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
+from game.forgetting import overwrite_small_blocks
 from game.live.clock import Clock
 from game.live.messages import Failure, Order
 from game.live.rates import Meter
@@ -144,6 +145,8 @@ class Worker(Generic[In, Out]):
             self.trouble.error.__traceback__ = None
             self.trouble.error.__cause__ = None
             self.trouble.error.__context__ = None
+        # What was freed in this thread lies ready for this thread alone.
+        overwrite_small_blocks()
         self.visit = order.visit
 
     def _fail(self, error: ChevalError) -> float:

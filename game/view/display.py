@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from panda3d.core import RenderState, TransformState
+from panda3d.core import PTA_uchar, RenderState, TransformState
 
 from game.view.context import Context, Target, WindowOptions
 from game.view.interface.canvas import Canvas
@@ -16,6 +16,11 @@ from game.view.stage import Stage
 
 SLOW_S = 1.0 / 25.0
 """Pictures that come slower than this for some seconds are made simpler."""
+
+RELEASED_AFTER = 3
+"""Pictures until engine and driver have let go of what was taken away."""
+OVERWRITTEN = ((1 << 20, 1 << 25), (1 << 17, 1 << 24), (1 << 15, 1 << 23), (1 << 13, 1 << 22), (1 << 11, 1 << 21))
+"""Sizes of blocks, and how much is laid out in blocks of each size [bytes]."""
 
 
 class Display:
@@ -46,6 +51,7 @@ class Display:
         self._shown: Stage | LookingGlass = self.stage
         self._mirrored = True
         self._pace = 0.0
+        self._overwrite_in = 0
 
     def show_stage(self, mirrored: bool) -> None:
         """The studio, from the next picture on."""
@@ -100,12 +106,17 @@ class Display:
         # Without ShowBase nobody else does it, and states keep textures alive.
         RenderState.garbage_collect()
         TransformState.garbage_collect()
+        if self._overwrite_in:
+            self._overwrite_in -= 1
+            if not self._overwrite_in:
+                _overwrite_freed()
         return self._target.read() if read else None
 
     def forget(self) -> None:
         """Takes everything of a shopper off stage and glass."""
         self.stage.clear()
         self.glass.clear()
+        self._overwrite_in = RELEASED_AFTER
 
     def close(self) -> None:
         """Gives everything back."""
@@ -117,3 +128,10 @@ class Display:
             self.context.close(self._output)
         if self._owns_context:
             self.context.close()
+
+
+def _overwrite_freed() -> None:
+    """Overwrites what Panda3D has freed; takes a tenth of a second. It has an allocator of its own (dlmalloc), which
+    leaves bodies and pictures in freed blocks: blocks of zeros are laid into them."""
+    blocks = [PTA_uchar.empty_array(size) for size, total in OVERWRITTEN for _ in range(total // size)]
+    del blocks
