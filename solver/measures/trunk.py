@@ -17,7 +17,7 @@ BONE_SPREAD_SHARE = 0.012
 
 BUST_REACH_M = 0.03
 BUST_WANDER_M = 0.04
-BUST_PRIOR_RADIUS_M = 0.3
+BUST_PRIOR_RADIUS_M = 0.12
 """The bust point may leave its landmark by BUST_WANDER_M. On a chest without a peak the landmark decides: the prior is
 as sharp as the peak of a chest whose profile bends with this radius."""
 UNDERBUST_SPAN_M = 0.1
