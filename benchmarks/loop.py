@@ -37,12 +37,13 @@ def run(json: bool) -> dict[str, Any]:
     source = ReplayedVisit(visit)
     session = open_session(Parts(model, lambda: source, lambda: ShopperLandmarker(POSE_LANDMARKER)))
     window = _Window(session)
+    driver = window.app.display.context.renderer
     try:
         result = _serve(session, source, window)
     finally:
         session.close()
         window.app.close()
-    result["driver"] = window.app.display.context.renderer
+    result["driver"] = driver
     result["source"] = SPEC
     result["load_average"] = os.getloadavg()[0]
     if not json:
