@@ -209,7 +209,15 @@ def test_everything_at_the_mirror_can_be_asked_for(display):
     for topic in list(scene._topics):
         tap(app, *scene._topics[topic].rect.middle)
         app.step(0.1, Inputs())
-        fixed = {scene._carousel, *scene._topics.values(), scene._undo, scene._redo, scene._see, scene._done, scene._handle}
+        fixed = {
+            scene._carousel,
+            *scene._topics.values(),
+            scene._undo,
+            scene._redo,
+            scene._see,
+            scene._done,
+            scene._handle,
+        }
         inner = [widget for widget in scene.touch._widgets if widget not in fixed]
         assert inner, topic
         for widget in inner:
@@ -363,7 +371,7 @@ def assert_words_are_held(display, scene, drawn):
     boxes = []
     for plate in there[Plate]:
         x, _, y = plate.node.get_pos(root)
-        half_width, half_height, *_ = plate.node.get_shader_input("plate").get_vector()
+        half_width, half_height = plate.rect.width * scale / 2, plate.rect.height * scale / 2
         if not isinstance(plate, (Ring, Picture)) and min(half_width, half_height) > 8:
             boxes.append((x - half_width, x + half_width, y - half_height, y + half_height))
     whole = (0.0, display.size[0], -display.size[1], 0.0)
@@ -438,7 +446,8 @@ def test_shoppers_leave_no_objects_behind(portrait):
         for _ in range(3):
             portrait.draw()
         counts.append(portrait.context.object_counts)
-    assert counts[1] == counts[2]
+    # A texture may be let go a round late; none is held for ever.
+    assert all(counts[2][kind] <= count for kind, count in counts[1].items())
 
 
 def test_a_display_gives_everything_back(context):
