@@ -349,9 +349,10 @@ class Mirror(Screen):
         if framed == self._framed:
             return
         self._framed = framed
+        left, top, right, bottom = self._within
         stage = self.display.stage
         stage.place_studio(center)
-        stage.camera.frame_body(_span(shopper, center), margin=1.0, within=self.flipped(self._within))
+        stage.camera.frame_body(_span(shopper, center), margin=1.0, within=self.flipped((left, top, right, bottom)))
 
 
 def _span(shopper: Shopper, center: np.ndarray) -> np.ndarray:
