@@ -18,9 +18,8 @@ from solver.tracking import BodyTracker
 from tests.shoppers import CAMERA, MODEL, NOISE, Shopper
 from tests.test_tracking import facing_error, joint_errors
 
-
 WIDER_BASIS = pytest.mark.xfail(
-    reason="with the widened shape basis a body seen in colour alone comes out too tall and its joints 12 cm off: not done"
+    reason="with the widened shape basis a body seen in colour alone comes out too tall, its joints 12 cm off"
 )
 
 

@@ -390,8 +390,7 @@ def assert_words_are_held(display, scene, drawn):
             # Cards lie in layers of their own and slide: their words must be no wider than they are.
             assert high[0] - low[0] <= carousel.CARD * scale, f"{text._text!r} is wider than its card"
             continue
-        else:
-            outer = [min(under, key=lambda b: (b[1] - b[0]) * (b[3] - b[2]), default=whole), whole]
+        outer = [min(under, key=lambda b: (b[1] - b[0]) * (b[3] - b[2]), default=whole), whole]
         for around in outer:
             assert holds(around, box), f"{text._text!r} at {box} leaves {around}"
     assert count
