@@ -89,10 +89,10 @@ class OutlineFit(BodyFit):
         self.status.misfit = self.status.residual_m / sigma
         weights = robust_weights(offsets, 3.0 * sigma, "geman_mcclure") / sigma**2
         weights *= OUTLINE_STRIDE * self.settings.pixel_independence
-        triangles = raster.triangle.ravel()[points]
+        corners = self._proxy.model_faces[raster.triangle.ravel()[points]]
         second_third = raster.barycentric.reshape(-1, 2)[points].astype(np.float64)
         barycentric = np.column_stack([1.0 - second_third.sum(1), second_third])
-        alignment.add_rows(self.model.faces[triangles], directions @ self._T_cw[:3, :3], offsets, weights, barycentric)
+        alignment.add_rows(corners, directions @ self._T_cw[:3, :3], offsets, weights, barycentric)
 
     def set_figure(self, landmarks: Landmarks | None, flipped: bool) -> None:
         """The landmarks in space that `add_landmarks` shall add, with left and right (and depth) as `flipped` says."""
