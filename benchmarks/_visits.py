@@ -98,7 +98,7 @@ class LockstepMirror:
     def _source(self) -> Procession:
         return self.procession
 
-    def serve(self, before_leaving: Callable[[MirrorSession], None] = lambda session: None) -> list[Screen]:
+    def serve(self, before_leaving: Callable[[LockstepMirror], None] = lambda mirror: None) -> list[Screen]:
         """One visit up to two seconds after leaving; `before_leaving` is called just before. Returns the screens that
         were shown. Raises `ChevalError` where the visit does not come to its end."""
         begin, shown = self.session.latest().now, list[Screen]()
@@ -116,7 +116,7 @@ class LockstepMirror:
                     keeping = self.session.latest().keeping
                     if keeping is not None:
                         self.kept[keeping.profile_id] = keeping.secret
-                    before_leaving(self.session)
+                    before_leaving(self)
                     left_at = self.session.latest().now
                     self.procession.call_next()
                 self.session.ask(wish)
@@ -136,8 +136,9 @@ class LockstepMirror:
         self.session.close()
 
 
-def remember(canaries: Canaries, session: MirrorSession) -> None:
+def remember(canaries: Canaries, mirror: LockstepMirror) -> None:
     """Canaries from all that is known of the shopper now."""
+    session = mirror.session
     snapshot = session.latest()
     moment, shopper, dressed = snapshot.camera, snapshot.shopper, snapshot.dressed
     assert moment is not None
@@ -162,10 +163,15 @@ def remember(canaries: Canaries, session: MirrorSession) -> None:
         if len(over) >= 24:
             span = slice(over.min(), over.max() + 1)
             canaries.add("camera colour", moment.frame.color[row, span], 1)
-            drawn = cv2.cvtColor(moment.frame.color[row : row + 1, span], cv2.COLOR_RGB2BGRA)
-            canaries.add("camera colour in the driver", drawn, 1)
-            drawn[...] = 0
             canaries.add("camera depth", moment.frame.depth[row, span], 1)
+    shown = mirror.app.display.glass.frame
+    if shown is not None and shown.color is not None:
+        # As the engine and the driver hold the picture that was seen last as in a mirror.
+        middle = shown.color.shape[0] // 2
+        drawn = cv2.cvtColor(shown.color[middle - 120 : middle + 120 : 20], cv2.COLOR_RGB2BGRA)
+        for row in drawn:
+            canaries.add("camera colour in the driver", row, 2)
+        drawn[...] = 0
     tracked = session.works.last_tracked
     if tracked is not None and tracked.observation is not None and tracked.observation.landmarks is not None:
         canaries.add("landmarks", tracked.observation.landmarks.image, 2)

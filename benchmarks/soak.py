@@ -85,7 +85,7 @@ def _visit(mirror: LockstepMirror, number: int) -> dict[str, Any]:
     session, failed = mirror.session, ""
     kept, failures, begin, began = len(mirror.kept), _failures(mirror), session.latest().now, time.monotonic()
     try:
-        mirror.serve(lambda _: remember(canaries, session) if canaries else None)
+        mirror.serve(lambda served: remember(canaries, served) if canaries else None)
     except ChevalError as error:
         failed = str(error)
     gc.collect()

@@ -106,6 +106,11 @@ class LookingGlass:
         self.set_vignette(0.0, 0.0)
         self._show_nothing()
 
+    @property
+    def frame(self) -> Frame | None:
+        """Whose picture the driver holds; None while there is none."""
+        return self._frame
+
     def set_veil(self, color: tuple[float, float, float, float]) -> None:
         """Lays a colour over the picture."""
         self._quad.set_shader_input("veil", color)
