@@ -127,7 +127,8 @@ class Mirror(Screen):
         self._drawer.shift(0.0, (1.0 - self._open) * 0.8 * (self._panel.bottom - self._carousel.rect.y))
         self._bar_layer.set_opacity(max(0.0, 1.0 - 3.0 * self._open))
         closed, opened = self._withins
-        self._within = tuple(a + self._open * (b - a) for a, b in zip(closed, opened, strict=True))
+        left, top, right, bottom = (a + self._open * (b - a) for a, b in zip(closed, opened, strict=True))
+        self._within = (left, top, right, bottom)
 
     def _on_widget(self, inputs: Inputs) -> bool:
         return inputs.pointer is not None and any(w.rect.holds(*inputs.pointer) for w in self._row_widgets())
