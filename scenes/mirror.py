@@ -35,6 +35,8 @@ FOLLOW_S = 1.6
 IDLE_S = 9.0
 """Without a touch the drawer of clothes and alterations closes, and the figure grows into its place."""
 DRAWER_S = 0.6
+PILL_AIR = 11.0
+"""Beside a topic's words, at least."""
 ZOOM = 1.28
 """A person stands small in a camera's picture."""
 
@@ -125,7 +127,8 @@ class Mirror(Screen):
         self._drawer.shift(0.0, (1.0 - self._open) * 0.8 * (self._panel.bottom - self._carousel.rect.y))
         self._bar_layer.set_opacity(max(0.0, 1.0 - 3.0 * self._open))
         closed, opened = self._withins
-        self._within = tuple(a + self._open * (b - a) for a, b in zip(closed, opened, strict=True))
+        left, top, right, bottom = (a + self._open * (b - a) for a, b in zip(closed, opened, strict=True))
+        self._within = (left, top, right, bottom)
 
     def _on_widget(self, inputs: Inputs) -> bool:
         return inputs.pointer is not None and any(w.rect.holds(*inputs.pointer) for w in self._row_widgets())
@@ -160,9 +163,11 @@ class Mirror(Screen):
         meter.remove()
         # What is over is shared out, so that the row is full.
         room = self._panel.width - 2 * pad - gap * (len(names) - 1)
-        if sum(longest) + 12.0 * len(names) > room:
-            shrink = (room - 12.0 * len(names)) / sum(longest)
-            longest = [own * shrink for own in longest]
+        # Only the longest words are cut, down to what the others leave them.
+        most = max(longest)
+        while sum(min(own, most) + PILL_AIR for own in longest) > room and most > PILL_AIR:
+            most -= 1.0
+        longest = [min(own, most) for own in longest]
         free = room - sum(longest)
         x = self._panel.x + pad
         for (name, label), own in zip(names, longest, strict=True):

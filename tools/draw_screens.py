@@ -15,6 +15,7 @@ from game.app import App
 from game.view.display import Display
 from game.view.interface.inputs import Inputs
 from scenes import SCREENS
+from scenes.mannequin import wardrobe
 from tests.test_screens import told
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "images" / "screens"
@@ -37,6 +38,9 @@ def main() -> None:
             if wanted != size:
                 continue
             app = App(display, told(name), SCREENS)
+            if name == "attract":
+                app.step(0.1, Inputs())
+                wardrobe().wait()
             for _ in range(3):
                 picture = app.step(1.0, Inputs(), read=True)
             assert picture is not None

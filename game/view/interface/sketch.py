@@ -97,4 +97,5 @@ def _printed(printed: Print, side: int) -> NDArray[np.float32]:
         case _:
             cover = np.zeros((side, side))
     ground, figure = (np.array(color, np.float32) for color in (printed.ground, printed.figure))
-    return np.asarray(ground + np.asarray(cover, np.float32)[..., None] * (figure - ground), np.float32)
+    mixed = ground + np.asarray(cover, np.float32)[..., None] * (figure - ground)
+    return mixed.astype(np.float32)

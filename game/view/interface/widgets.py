@@ -137,7 +137,7 @@ class Pill(Widget):
         self._chosen: bool | None = None
         self._was_focused = False
         self._plate = Plate(layer, rect, NOTHING, rect.height / 2)
-        self._words = Text(layer, words, style, INK, rect.middle, "center", rect.width - 8, 1)
+        self._words = Text(layer, words, style, INK, rect.middle, "center", rect.width - 6, 1)
         self.choose(False)
 
     def choose(self, chosen: bool) -> None:
