@@ -18,10 +18,6 @@ from solver.tracking import BodyTracker
 from tests.shoppers import CAMERA, MODEL, NOISE, Shopper
 from tests.test_tracking import facing_error, joint_errors
 
-WIDER_BASIS = pytest.mark.xfail(
-    reason="with the widened shape basis a body seen in colour alone comes out too tall, its joints 12 cm off"
-)
-
 
 def without_depth(observation):
     return replace(observation, frame=replace(observation.frame, depth=None))
@@ -43,7 +39,6 @@ def pose_errors(body, truth):
     return np.linalg.norm((found - found[0]) - (true - true[0]), axis=1)
 
 
-@WIDER_BASIS
 @pytest.mark.parametrize(("seed", "sense"), [(1, 1.0), (2, -1.0)])
 @pytest.mark.parametrize("swap_behind", [False, True])
 def test_a_whole_turn_without_a_flip(seed, sense, swap_behind):
@@ -63,7 +58,6 @@ def test_a_whole_turn_without_a_flip(seed, sense, swap_behind):
     assert abs(stature - shopper.stature) < 0.06
 
 
-@WIDER_BASIS
 def test_standing_still_is_still():
     """In the picture, that is: along the view one camera sees little, and says nothing of a centimetre or two."""
     shopper = Shopper(seed=3, landmark_sigma_px=1.0)
@@ -77,7 +71,6 @@ def test_standing_still_is_still():
     assert np.abs(steps[..., 2]).mean() < 0.025
 
 
-@WIDER_BASIS
 def test_lost_and_found_facing_as_before():
     """Found again with the back turned, which the landmarker takes for a front."""
     shopper = Shopper(seed=4, swap_behind=True)

@@ -379,7 +379,7 @@ def assert_words_are_held(display, scene, drawn):
     boxes = []
     for plate in there[Plate]:
         x, _, y = plate.node.get_pos(root)
-        half_width, half_height, *_ = plate.node.get_shader_input("plate").get_vector()
+        half_width, half_height = plate.rect.width * scale / 2, plate.rect.height * scale / 2
         if not isinstance(plate, (Ring, Picture)) and min(half_width, half_height) > 8:
             boxes.append((of_toast(plate), (x - half_width, x + half_width, y - half_height, y + half_height)))
     whole = (0.0, display.size[0], -display.size[1], 0.0)
@@ -397,10 +397,10 @@ def assert_words_are_held(display, scene, drawn):
         # A row that is swiped runs out at the sides of the screen.
         carousel = getattr(scene, "_carousel", None)
         if carousel and -carousel.rect.bottom * scale <= y <= -carousel.rect.y * scale:
-            # Cards lie in layers of their own and slide: their words must be no wider than they are.
-            assert high[0] - low[0] <= carousel.CARD * scale, f"{text._text!r} is wider than its card"
-            continue
-        outer = [min(under, key=lambda b: (b[1] - b[0]) * (b[3] - b[2]), default=whole), whole]
+            assert under, f"{text._text!r} at {box} lies on no card"
+            outer = [min(under, key=lambda b: b[1] - b[0])]
+        else:
+            outer = [min(under, key=lambda b: (b[1] - b[0]) * (b[3] - b[2]), default=whole), whole]
         for around in outer:
             assert holds(around, box), f"{text._text!r} at {box} leaves {around}"
     assert count
@@ -464,7 +464,8 @@ def test_shoppers_leave_no_objects_behind(portrait):
         for _ in range(3):
             portrait.draw()
         counts.append(portrait.context.object_counts)
-    assert counts[1] == counts[2]
+    # A texture may be let go a round late; none is held for ever.
+    assert all(counts[2][kind] <= count for kind, count in counts[1].items())
 
 
 def test_a_display_gives_everything_back(context):
