@@ -53,10 +53,11 @@ def open_mirror_session(
     rotate: int = 0,
     outfit: str | None = None,
     store: str | None = None,
+    for_files: bool = False,
 ) -> MirrorSession:
     """The mirror's state and work before `source` (default: the camera, or a simulated shopper where there is none).
 
-    Profiles are kept in `store` (default: the user's own).
+    Profiles are kept in `store` (default: the user's own). `for_files`: scans have all that is written of a scan.
     """
     from capture.open import find_source, open_live
     from capture.read_ahead import ReadAheadSource
@@ -92,6 +93,7 @@ def open_mirror_session(
         lambda: ShopperLandmarker(POSE_LANDMARKER),
         StoreKeeper(profiles, model),
         seed,
+        scan_surface=for_files,
     )
     return open_session(parts, lockstep=not threaded, rack=rack)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
@@ -177,7 +177,7 @@ def finish_scan(
     if noise is None:
         raise InputError(f"{evidence.source.name}: a scan needs a depth camera or a recording of one")
     on_floor = evidence.ground.inlier_fraction > 0.0
-    settings = settings or RefinementSettings(on_floor=on_floor)
+    settings = replace(settings or RefinementSettings(), on_floor=on_floor)
     begin = time.perf_counter()
     body = yield from refine(model, evidence.keyframes, noise, settings, time.perf_counter)
     reconstructed = time.perf_counter()

@@ -30,18 +30,20 @@ def write_scan(out: Path, scan: Scan, model: BodyModel, graphics: Graphics) -> d
     """
     out = Path(out)
     body = scan.reconstruction
+    surface = body.surface
+    assert surface is not None, "a scan that is written is made with `RefinementSettings.surface`"
     paint = paint_scan(scan, model)
     content = to_json(scan_report(scan))
     colors = None
     if body.vertex_colors is not None:
-        colors = body.vertex_colors[cKDTree(body.vertices).query(body.surface.vertices)[1]]
+        colors = body.vertex_colors[cKDTree(body.vertices).query(surface.vertices)[1]]
     try:
         out.mkdir(parents=True, exist_ok=True)
         making = Path(tempfile.mkdtemp(prefix=".scan-", dir=out))
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror}); choose another folder with --out") from error
     try:
-        write_ply(making / "body.ply", body.surface.vertices, body.surface.faces, colors)
+        write_ply(making / "body.ply", surface.vertices, surface.faces, colors)
         write_body_glb(making / "body.glb", model, body.rest, paint, shape=body.shape)
         write_json(making / "measurements.json", content)
         views = graphics.portraits(model.faces, body.rest.vertices, paint, body.vertices)

@@ -1,8 +1,9 @@
-"""The model's surface laid onto the fused one: a smooth displacement along the normals, beyond the shape space.
+"""The model's surface laid onto the seen one: a smooth displacement along the normals, beyond the shape space.
 
-With d the displacement along the canonical normals, the signed distance phi and its weight are sampled where the
-vertices are and sum_v a_v c_v phi(v + d_v n_v)^2 / sigma^2 + length^4 integral (Laplacian d)^2 is made small by
-Gauss-Newton; a_v are the vertices' areas. What no ray saw follows what lies around it with the least bending.
+With d the displacement along the canonical normals n and r_v what a sweep over the depth images wants of it more
+(`solver.surface_sweeps`), sum_v a_v c_v (e_v - r_v)^2 + length^4 integral (Laplacian (d + e))^2 is made small and d moves
+by e; a_v are the vertices' areas, c_v how far what was seen is believed. What no ray saw follows what lies around it with
+the least bending.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from scipy import sparse
 from scipy.sparse.linalg import SuperLU, splu
 from scipy.spatial import cKDTree
 
-from solver.body import RestBody
-from solver.fusion import CanonicalVolume, sample
+from solver.body import BodyModel, RestBody, canonical_pose, joint_transforms, skin
+from solver.fusion import outer_faces
 from solver.hair import scalp_vertices
 from solver.kernels.voxel_warp import unskin_points
 from solver.surface import vertex_normals
@@ -34,61 +35,65 @@ FINE_PARTS = ("hand_l", "hand_r", "foot_l", "foot_r")
 """Parts whose detail is finer than the volume and whose fingers or toes are not followed: the model's shape is kept."""
 
 
-def fit_displacement(
-    volume: CanonicalVolume, iterations: int = 4, fill_weight: float = 0.02
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Canonical vertices [m] (V, 3) on the fused surface, and the volume's weight at each (V,).
+class ModelFit:
+    """The model's surface on its way to the seen one, in the canonical pose of the rest body it started from."""
 
-    The volume's rest body is the start. Eyes and what is inside the mouth move with the skin around them.
-    """
-    model = volume.model
-    start = volume.canonical_vertices.astype(np.float64)
-    skin_vertices = np.unique(volume.skin_faces)
-    laplacian, areas = cotangent_laplacian(start, volume.skin_faces, skin_vertices)
-    stiffness = SMOOTHING_LENGTH_M**4 * (laplacian @ sparse.diags(1.0 / areas) @ laplacian)
-    distance, weight = volume.distance(fill_weight)
-    raw = vertex_normals(start, volume.skin_faces)[skin_vertices].astype(np.float64)
-    # Smooth directions do not cross in the folds of ears, eyelids and toes.
-    smoothing = factorised(sparse.diags(areas) + FOLD_LENGTH_M**2 * laplacian)
-    n = smoothing.solve(areas[:, None] * raw)
-    n /= np.linalg.norm(n, axis=1, keepdims=True)
-    trust = np.clip((n * raw).sum(1), 0.0, 1.0) ** 4
-    trust[np.isin(model.part_labels[skin_vertices], [model.part(name) for name in FINE_PARTS])] = 0.0
-    scalp = scalp_vertices(model)[skin_vertices]
-    offset = np.zeros(len(skin_vertices))
-    for _ in range(iterations):
-        places = start[skin_vertices] + offset[:, None] * n
-        phi, gradient = sample(volume.grid, distance, places)
-        seen, _ = sample(volume.grid, weight, places)
-        slope = np.einsum("vi,vi->v", gradient, n)
-        usable = np.isfinite(phi) & np.isfinite(seen) & (slope > 0.3)
-        phi, slope, seen = (np.where(usable, values, 0.0).astype(np.float64) for values in (phi, slope, seen))
+    def __init__(self, model: BodyModel, rest_body: RestBody) -> None:
+        """`rest_body` is the best guess by shape alone."""
+        self._model = model
+        self._joints = rest_body.joints
+        transforms = joint_transforms(model, rest_body.joints, canonical_pose(model, rest_body.joints))
+        self._transforms = np.ascontiguousarray(transforms[:, :3])
+        self._start = skin(model, rest_body.vertices, transforms).astype(np.float64)
+        faces = outer_faces(model)
+        self._skin = np.unique(faces)
+        laplacian, areas = cotangent_laplacian(self._start, faces, self._skin)
+        self._areas = areas
+        self._stiffness = SMOOTHING_LENGTH_M**4 * (laplacian @ sparse.diags(1.0 / areas) @ laplacian)
+        raw = vertex_normals(self._start, faces)[self._skin].astype(np.float64)
+        # Smooth directions do not cross in the folds of ears, eyelids and toes.
+        smooth = factorised(sparse.diags(areas) + FOLD_LENGTH_M**2 * laplacian).solve(areas[:, None] * raw)
+        self._directions = smooth / np.linalg.norm(smooth, axis=1, keepdims=True)
+        trust = np.clip((self._directions * raw).sum(1), 0.0, 1.0) ** 4
+        trust[np.isin(model.part_labels[self._skin], [model.part(name) for name in FINE_PARTS])] = 0.0
+        self._trust = trust
+        self._scalp = scalp_vertices(model)[self._skin]
+        self._offset = np.zeros(len(self._skin))
+
+    @property
+    def vertices(self) -> NDArray[np.float32]:
+        """Canonical vertices [m] (V, 3). Eyes and what is inside the mouth move with the skin around them."""
+        displacement = np.zeros_like(self._start)
+        displacement[self._skin] = self._offset[:, None] * self._directions
+        inner, around = self._inner()
+        displacement[inner] = displacement[self._skin][around].mean(1)
+        return (self._start + displacement).astype(np.float32)
+
+    @property
+    def rest(self) -> RestBody:
+        """The rest body whose canonical pose has `vertices`."""
+        canonical, rest = self.vertices, np.empty(self._start.shape, np.float32)
+        unskin_points(canonical, self._model.skin_joints, self._model.skin_weights, self._transforms, rest)
+        return RestBody(rest, self._joints)
+
+    def advance(self, residual: NDArray[np.float32], seen: NDArray[np.float32]) -> None:
+        """Takes a sweep's correction: residual [m] outwards at the vertices and how well each was seen, both (V,)."""
+        wanted, weight = residual[self._skin].astype(np.float64), seen[self._skin].astype(np.float64)
         # Hair lies on the head, never in it: what is seen farther out says little.
-        bald = np.where(scalp & (phi < 0.0), FREE_SPRING, 1.0)
-        confidence = bald * trust * seen / (seen + FULL_WEIGHT) / np.square(1.0 + np.square((offset - phi) / FAR_M))
-        pull = areas * confidence * slope
-        matrix = sparse.diags(pull * slope + FREE_SPRING * areas) + stiffness
-        right = -pull * phi - FREE_SPRING * areas * offset - stiffness @ offset
-        step = factorised(matrix).solve(right)
-        offset += np.clip(step, -LARGEST_STEP_M, LARGEST_STEP_M)
-    displacement = np.zeros_like(start)
-    displacement[skin_vertices] = offset[:, None] * n
-    inner = np.setdiff1d(np.arange(model.vertex_count), skin_vertices)
-    if len(inner):
-        _, around = cKDTree(start[skin_vertices]).query(start[inner], 12)
-        displacement[inner] = displacement[skin_vertices][around].mean(1)
-    fitted = (start + displacement).astype(np.float32)
-    seen, _ = sample(volume.grid, weight, fitted)
-    return fitted, np.nan_to_num(seen).astype(np.float32)
+        bald = np.where(self._scalp & (wanted > 0.0), FREE_SPRING, 1.0)
+        distance = (self._offset + wanted) / FAR_M
+        confidence = bald * self._trust * weight / (weight + FULL_WEIGHT) / np.square(1.0 + np.square(distance))
+        pull = self._areas * confidence
+        matrix = sparse.diags(pull + FREE_SPRING * self._areas) + self._stiffness
+        right = pull * wanted - FREE_SPRING * self._areas * self._offset - self._stiffness @ self._offset
+        self._offset += np.clip(factorised(matrix).solve(right), -LARGEST_STEP_M, LARGEST_STEP_M)
 
-
-def to_rest(volume: CanonicalVolume, canonical: NDArray[np.float32]) -> RestBody:
-    """The rest body whose canonical pose has vertices `canonical` (V, 3); joints are those of the volume's."""
-    model = volume.model
-    rest = np.empty_like(canonical)
-    transforms = np.ascontiguousarray(volume.canonical_transforms[:, :3])
-    unskin_points(canonical, model.skin_joints, model.skin_weights, transforms, rest)
-    return RestBody(rest, volume.rest_body.joints)
+    def _inner(self) -> tuple[NDArray, NDArray]:
+        """Vertices inside the skin, and for each the places in `_skin` of the nearest around it."""
+        inner = np.setdiff1d(np.arange(self._model.vertex_count), self._skin)
+        if not len(inner):
+            return inner, np.zeros((0, 12), int)
+        return inner, cKDTree(self._start[self._skin]).query(self._start[inner], 12)[1]
 
 
 def factorised(matrix: sparse.sparray) -> SuperLU:

@@ -1,7 +1,8 @@
 """After the turn: everything that was seen, once more and together.
 
-Shape and poses of all keyframes are fitted to their depth; the depth is fused in the canonical pose; the model is laid
-onto the fused surface; the poses are fitted again to this person's own model; and so on.
+Shape and poses of all keyframes are fitted to their depth; the model is predicted in every depth image, and what
+differs is carried back to its surface; the poses are fitted again to this person's own model; and so on. At the end the
+depth is fused once in the canonical pose: the scan's own surface, with whatever the model does not have.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ from numpy.typing import NDArray
 from solver.batch_alignment import BatchAlignment
 from solver.body import BodyModel, RestBody, joint_transforms, shape_body, skin
 from solver.errors import TrackingLostError
-from solver.fusion import SIGMA_M, CanonicalVolume
+from solver.fusion import CanonicalVolume, FusedSurface, outer_faces
 from solver.hair import scalp_vertices
 from solver.keyframes import Keyframe
-from solver.model_fit import fit_displacement, to_rest
+from solver.model_fit import ModelFit
 from solver.pieces import complete
+from solver.surface_sweeps import SIGMA_M, SurfaceSweeps
 from solver.types import DepthNoise, Mesh, read_only
 from solver.vertex_color import VertexColors
 
+VIEWS_A_PIECE = 4
 FULL_VIEWS = 3.0
 """Frontal observations at which a place counts as fully covered."""
 
@@ -50,14 +53,16 @@ class RefinementSettings:
     own_sigma_m: float = 0.003
     on_floor: bool = True
     """z = 0 of the world is the floor that the person stands on."""
+    surface: bool = True
+    """Whether the scan's own surface is made too, a second's work that nothing else waits for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reconstruction:
     """One person's body in the canonical A-pose (z up, facing -y, soles at z = 0), and how well it is known."""
 
-    surface: Mesh
-    """The scan: what was seen, closed by the model where nothing was."""
+    surface: Mesh | None
+    """The scan: what was seen, closed by the model where nothing was; None where it was not asked for."""
     surface_coverage: NDArray[np.float32]
     """0 inferred .. 1 seen, at the vertices of `surface`, (N,)."""
     vertices: NDArray[np.float32]
@@ -139,7 +144,8 @@ class _Refinement:
         self._clock = clock
         self._seconds: dict[str, float] = {}
         self._steps_done = 0
-        self._steps = len(settings.shape_steps) + settings.sweeps * (settings.own_steps + 2) + 5
+        # Surface and hair are swept once more than it is refined; colour.
+        self._steps = len(settings.shape_steps) + settings.sweeps * (settings.own_steps + 1) + settings.surface + 3
 
     def run(self) -> Generator[tuple[str, float], None, Reconstruction]:
         settings = self.settings
@@ -152,49 +158,47 @@ class _Refinement:
         assert report is not None
         if report.agreement < 0.4:
             raise TrackingLostError("what was seen does not fit one person: start the turn again")
+        sweeps = SurfaceSweeps(self.model, self.noise)
         rest = shape_body(self.model, batch.shape)
-        volume = yield from self._fuse(rest, batch)
+        fit = yield from self._lay(rest, batch, sweeps)
         for _ in range(settings.sweeps):
-            yield self._at("surface")
-            with self._stage("surface"):
-                rest = to_rest(volume, fit_displacement(volume)[0])
-                own = replace(self.model, template=self._own_template(rest, batch.shape))
+            own = replace(self.model, template=self._own_template(fit.rest, batch.shape))
             batch.set_model(own, batch.shape)
             for _ in range(settings.own_steps):
                 yield self._at("shape and poses")
                 with self._stage("shape and poses"):
                     report = batch.align(self.model.shape_count, settings.own_gate_m, settings.own_sigma_m)
-            rest = shape_body(own, batch.shape)
-            volume = yield from self._fuse(rest, batch)
-        yield self._at("surface")
-        with self._stage("surface"):
-            fitted, seen = fit_displacement(volume)
-            rest = to_rest(volume, fitted)
+            fit = yield from self._lay(shape_body(own, batch.shape), batch, sweeps)
+        rest, fitted = fit.rest, fit.vertices
+        seen = sweeps.weight.copy()
         if batch.hair is None:
             self._steps_done += 1
         else:
-            volume = yield from self._fuse(volume.rest_body, batch, with_hair=True)
             # Of the scalp hair is what can be seen.
+            yield from self._sweep(rest, batch, sweeps, with_hair=True)
             scalp = scalp_vertices(self.model)
-            seen[scalp] = volume.weight_at(fitted[scalp])
-        with self._stage("surface"):
-            fused = volume.surface()
+            seen[scalp] = sweeps.weight[scalp]
+        fused = (yield from self._fuse(rest, batch)) if settings.surface else None
         yield self._at("colour")
         with self._stage("colour"):
             colors, levels = self._look_again(batch, rest)
         yield self._at("colour")
         head = np.flatnonzero(self.model.part_labels == self.model.part("head"))
         heights = levels[:, head].max(1)
-        lift = -float(fitted[volume.skin_faces].min((0, 1))[2])
+        lift = -float(fitted[outer_faces(self.model)].min((0, 1))[2])
         up = np.array([0.0, 0.0, lift], np.float32)
         full = FULL_VIEWS * self._weight_of_view(batch)
         coverage = np.clip(seen / full, 0.0, 1.0).astype(np.float32)
-        mesh = fused.surface.mesh
+        surface, surface_coverage = None, np.zeros(0, np.float32)
+        if fused is not None:
+            mesh = fused.surface.mesh
+            surface = Mesh(read_only(mesh.vertices + up), read_only(mesh.faces))
+            surface_coverage = np.clip(fused.weight / full, 0.0, 1.0).astype(np.float32)
         spread = 1.4826 * float(np.median(np.abs(heights - np.median(heights))))
         labels = self.model.part_labels
         return Reconstruction(
-            surface=Mesh(read_only(mesh.vertices + up), read_only(mesh.faces)),
-            surface_coverage=read_only(np.clip(fused.weight / full, 0.0, 1.0).astype(np.float32)),
+            surface=surface,
+            surface_coverage=read_only(surface_coverage),
             vertices=read_only(fitted + up),
             rest=RestBody(read_only(rest.vertices), rest.joints),
             shape=read_only(batch.shape.copy()),
@@ -210,6 +214,30 @@ class _Refinement:
             seconds=dict(self._seconds),
         )
 
+    def _lay(
+        self, rest: RestBody, batch: BatchAlignment, sweeps: SurfaceSweeps
+    ) -> Generator[tuple[str, float], None, ModelFit]:
+        """The model laid onto what the keyframes show in the present poses, but for the hair."""
+        with self._stage("surface", steps=0):
+            fit = ModelFit(self.model, rest)
+        yield from self._sweep(fit.rest, batch, sweeps)
+        with self._stage("surface", steps=0):
+            fit.advance(sweeps.residual, sweeps.weight)
+        return fit
+
+    def _sweep(
+        self, rest: RestBody, batch: BatchAlignment, sweeps: SurfaceSweeps, with_hair: bool = False
+    ) -> Generator[tuple[str, float], None, None]:
+        """Residuals of all keyframes for the body `rest`."""
+        with self._stage("surface"):
+            sweeps.begin()
+            views = zip(self.keyframes, batch.states, batch.person_masks(with_hair), strict=True)
+            for number, (keyframe, state, person) in enumerate(views):
+                if number % VIEWS_A_PIECE == 0:
+                    yield self._at("surface", number / len(self.keyframes))
+                sweeps.add(keyframe, state, rest, person)
+            sweeps.end()
+
     def _own_template(self, rest: RestBody, shape: NDArray) -> NDArray[np.float32]:
         """The template with which `shape` gives `rest`."""
         shift = rest.vertices - shape_body(self.model, shape).vertices
@@ -223,14 +251,11 @@ class _Refinement:
         sigma = self.noise.disparity_sigma_px * depth**2 / (focal * self.noise.baseline_m)
         return SIGMA_M**2 / (sigma**2 + self.noise.floor_m**2)
 
-    def _fuse(
-        self, rest: RestBody, batch: BatchAlignment, with_hair: bool = False
-    ) -> Generator[tuple[str, float], None, CanonicalVolume]:
-        """Everything that was seen, or all but the hair: the body is laid onto what is fused without it."""
-        yield self._at("fusion")
+    def _fuse(self, rest: RestBody, batch: BatchAlignment) -> Generator[tuple[str, float], None, FusedSurface]:
+        """Everything that was seen, hair too, in the canonical pose."""
         with self._stage("fusion"):
             volume = CanonicalVolume(self.model, rest, self.settings.voxel_m)
-            views = zip(self.keyframes, batch.states, batch.person_masks(with_hair), strict=True)
+            views = zip(self.keyframes, batch.states, batch.person_masks(with_hair=True), strict=True)
             for number, (keyframe, state, person) in enumerate(views):
                 yield self._at("fusion", number / len(self.keyframes))
                 frame = keyframe.observation.frame
@@ -238,7 +263,7 @@ class _Refinement:
                 transforms = joint_transforms(self.model, rest.joints, state.pose, state.T_wb)
                 T_cw = np.linalg.inv(keyframe.T_wc)
                 volume.integrate(frame.depth, frame.intrinsics, T_cw, transforms, self.noise, person)
-        return volume
+            return volume.surface()
 
     def _look_again(self, batch: BatchAlignment, rest: RestBody) -> tuple[NDArray[np.uint8] | None, NDArray]:
         """Colours of the vertices, and their heights above the floor in every keyframe [m], (keyframes, V)."""
@@ -262,11 +287,11 @@ class _Refinement:
         return name, min((self._steps_done + part) / self._steps, 1.0)
 
     @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
+    def _stage(self, name: str, steps: int = 1) -> Iterator[None]:
         """Counts a part of the work and takes its time."""
         begin = self._clock() if self._clock else 0.0
         yield
-        self._steps_done += 1
+        self._steps_done += steps
         if self._clock:
             self._seconds[name] = self._seconds.get(name, 0.0) + self._clock() - begin
 

@@ -11,7 +11,6 @@ from solver.body import RestBody, canonical_pose, joint_transforms, shape_body, 
 from solver.fusion import CanonicalVolume, outer_faces, sample
 from solver.kernels.integrate_depth import View, integrate_depth
 from solver.kernels.sample_grid import sample_grid
-from solver.model_fit import fit_displacement, to_rest
 from solver.rasterizer import Rasterizer
 from solver.surface import unique_edges, vertex_normals
 from solver.types import DepthNoise, Intrinsics
@@ -133,19 +132,6 @@ def test_a_moving_body_is_fused_where_it_is_at_rest(wearer, volume):
     trunk = seen & (MODEL.part_labels[fused.nearest] == MODEL.part("trunk"))
     assert np.nanmean(np.abs(error[trunk])) < 0.7e-3
     assert np.nanpercentile(np.abs(error[seen]), 95) < 4e-3
-
-
-def test_the_model_is_laid_onto_the_surface_with_the_bump(wearer, volume):
-    fitted, weight = fit_displacement(volume)
-    bumpy = wearer.bump > 0.004
-    before = np.linalg.norm(volume.canonical_vertices - wearer.canonical(), axis=1)[bumpy]
-    after = np.linalg.norm(fitted - wearer.canonical(), axis=1)[bumpy]
-    assert before.mean() > 6e-3
-    assert after.mean() < 2.0e-3
-    assert weight[bumpy].min() > 0.3
-    rest = to_rest(volume, fitted)
-    again = skin(MODEL, rest.vertices, volume.canonical_transforms)
-    assert np.abs(again - fitted).max() < 2e-5
 
 
 def test_what_a_limb_hides_is_left_alone(wearer):

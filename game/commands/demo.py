@@ -75,7 +75,12 @@ def run(arguments: argparse.Namespace) -> int:
         _folder(out),
         closing(
             arguments.open_session(
-                spec, threaded=False, seed=arguments.seed, rotate=arguments.rotate, store=str(out / STORE)
+                spec,
+                threaded=False,
+                seed=arguments.seed,
+                rotate=arguments.rotate,
+                store=str(out / STORE),
+                for_files=True,
             )
         ) as session,
         closing(arguments.open_mirror(session, SIZE, True, False, "auto")) as mirror,

@@ -56,6 +56,8 @@ class Parts:
     open_landmarker: Callable[[], ShopperLandmarker]
     keeper: Keeper | None = None
     seed: int = 0
+    scan_surface: bool = False
+    """Whether a scan's own surface is made, beside the body: for who writes it to a file."""
 
 
 class Works:
@@ -252,7 +254,8 @@ class Works:
     # ---------------------------------------------------------------- reconstruct
 
     def _open_reconstruct(self) -> ReconstructStage:
-        self._reconstruct = ReconstructStage(self._parts.model, self._clock.now, self._parts.seed)
+        parts = self._parts
+        self._reconstruct = ReconstructStage(parts.model, self._clock.now, parts.seed, parts.scan_surface)
         return self._reconstruct
 
     def _take_reconstruct(self, order: Order, now: float) -> Piece | None:

@@ -16,6 +16,7 @@ from solver.body import BodyModel, RestBody, canonical_pose, joint_transforms, s
 from solver.errors import InputError, TrackingLostError
 from solver.fusion import CanonicalVolume
 from solver.measures import Measurements
+from solver.refinement import RefinementSettings
 from solver.thread_limit import thread_limit
 from solver.types import Mesh, read_only
 
@@ -42,9 +43,10 @@ class Piece:
 class ReconstructStage:
     """The live volume and the final refinement."""
 
-    def __init__(self, model: BodyModel, now: Callable[[], float], seed: int = 0) -> None:
-        """`now()` [s] is what the time that frames take is told by."""
+    def __init__(self, model: BodyModel, now: Callable[[], float], seed: int = 0, surface: bool = False) -> None:
+        """`now()` [s] is what the time that frames take is told by; `surface`: the scan's own is made too."""
         self._model, self._now, self._seed = model, now, seed
+        self._settings = RefinementSettings(surface=surface)
         self.forget()
 
     def forget(self) -> None:
@@ -115,7 +117,7 @@ class ReconstructStage:
             return self._average(order, order.evidence)
         if self._work is None:
             self._volume = self._body = None
-            self._work = finish_scan(self._model, order.evidence, None, self._seed)
+            self._work = finish_scan(self._model, order.evidence, self._settings, self._seed)
         try:
             return Refining(order, next(self._work)[1])
         except StopIteration as end:
