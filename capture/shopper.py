@@ -88,6 +88,11 @@ class ShopperLandmarker:
         self.company: Company = NOBODY
         """As of the last frame."""
 
+    @property
+    def alone(self) -> bool:
+        """True while the shopper is the only one that was seen."""
+        return self.company.shopper is not None and not self.company.others
+
     def observe(self, frame: Frame) -> Observation:
         """The shopper in `frame`; landmarks and mask are None when there is none.
 

@@ -8,20 +8,33 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from capture.source import SourceInfo
 from solver.body import BodyModel
 from solver.color_tracking import make_tracker
 from solver.errors import InputError, NotAPersonError, TrackingLostError
 from solver.ground import NoFloorError, assume_upright, estimate_ground
 from solver.landmark_place import assume_average
+from solver.tracking import BodyTracker
 from solver.types import BodyState, Frame, Ground, Observation
 
 FLOOR_PATIENCE = 10
 """Frames that the floor is looked for before the person's uprightness must do."""
+LANDMARKS_EVERY = 2
+"""While depth alone holds the body, landmarks are looked for in one of so many frames."""
+HELD = 0.8
+"""Confidence from which depth alone holds it."""
 
 
 class Landmarker(Protocol):
     """Finds the person in a frame, as `capture.landmarks.PoseLandmarker` and `capture.shopper.ShopperLandmarker` do."""
+
+    @property
+    def alone(self) -> bool:
+        """True while nobody else is known to be in view, whose pixels would have to be taken out."""
+        ...
 
     def observe(self, frame: Frame) -> Observation:
         """Landmarks and mask."""
@@ -65,13 +78,26 @@ class Follower:
         """Time spent by stage [s]."""
         self._landmarker = landmarker
         self._floorless_frames = 0
+        self._confidence = 0.0
+        self._without_landmarks = 0
 
-    def step(self, frame: Frame) -> Sight:
-        """Looks at the next frame. Raises `TrackingLostError` when the person is gone; the next frame begins anew."""
-        observation = self.observe(frame)
+    def step(self, frame: Frame, sparing: bool = False) -> Sight:
+        """Looks at the next frame. Raises `TrackingLostError` when the person is gone; the next frame begins anew.
+
+        Landmarks cost more than all the rest of a frame. With `sparing` they are passed over in every other one, which
+        then has neither outline nor landmarks, as long as the body is held by its depth and alone in view.
+        """
+        if sparing and self._is_held() and self._without_landmarks + 1 < LANDMARKS_EVERY:
+            self._without_landmarks += 1
+            observation = Observation(frame, None, None)
+        else:
+            self._without_landmarks = 0
+            observation = self.observe(frame)
         with self._timed("tracking"):
             try:
-                return Sight(observation, self._follow(observation), "")
+                state = self._follow(observation)
+                self._confidence = state.confidence
+                return Sight(observation, state, "")
             except (NotAPersonError, NoFloorError) as error:
                 return Sight(observation, None, str(error))
             except TrackingLostError:
@@ -83,9 +109,17 @@ class Follower:
         with self._timed("landmarks"):
             return self._landmarker.observe(frame)
 
+    def know_shape(self, shape: NDArray[np.float64]) -> None:
+        """Who is followed has been scanned and has `shape` (K,): it need not be guessed from every frame."""
+        if self.info.noise is not None and isinstance(self.tracker, BodyTracker):
+            self.tracker.know_shape(shape)
+
     def restart(self) -> None:
         """Finds the person anew in the next frame: there was a gap."""
         self.following = False
+
+    def _is_held(self) -> bool:
+        return self.following and self.info.noise is not None and self._confidence >= HELD and self._landmarker.alone
 
     def _follow(self, observation: Observation) -> BodyState:
         if self.ground is None:
