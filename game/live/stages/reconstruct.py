@@ -14,7 +14,7 @@ from game.scan import Evidence, Scan, finish_scan
 from game.scan_files import paint_scan
 from solver.body import BodyModel, RestBody, canonical_pose, joint_transforms, shape_body, skin
 from solver.errors import InputError, TrackingLostError
-from solver.fusion import CanonicalVolume
+from solver.fusion import CanonicalVolume, outer_faces
 from solver.measures import Measurements
 from solver.thread_limit import thread_limit
 from solver.types import Mesh, read_only
@@ -45,6 +45,8 @@ class ReconstructStage:
     def __init__(self, model: BodyModel, now: Callable[[], float], seed: int = 0) -> None:
         """`now()` [s] is what the time that frames take is told by."""
         self._model, self._now, self._seed = model, now, seed
+        # Found now, and not when somebody begins to turn.
+        outer_faces(model)
         self.forget()
 
     def forget(self) -> None:
