@@ -46,6 +46,9 @@ class PoseLandmarker:
         """True: it knows of one person at most."""
         return True
 
+    def glance(self, frame: Frame) -> None:
+        """Nothing: there is nobody else to look for."""
+
     def observe(self, frame: Frame) -> Observation:
         """What is seen in `frame`; landmarks and mask are None when nobody is found.
 

@@ -40,6 +40,9 @@ class Landmarker(Protocol):
         """Landmarks and mask."""
         ...
 
+    def glance(self, frame: Frame) -> None:
+        """For a frame without landmarks: time to look for others."""
+
 
 class Tracker(Protocol):
     """What follows a body once the floor is known. `start` and `track` raise as `solver.tracking.BodyTracker` does."""
@@ -89,6 +92,8 @@ class Follower:
         """
         if sparing and self._is_held() and self._without_landmarks + 1 < LANDMARKS_EVERY:
             self._without_landmarks += 1
+            with self._timed("landmarks"):
+                self._landmarker.glance(frame)
             observation = Observation(frame, None, None)
         else:
             self._without_landmarks = 0

@@ -22,11 +22,15 @@ class TrueLandmarker:
 
     alone: bool = True
     asked: list[int] = field(default_factory=list)
+    glanced: list[int] = field(default_factory=list)
     seen: dict[int, Observation] = field(default_factory=dict)
 
     def observe(self, frame):
         self.asked.append(frame.sequence)
         return self.seen[frame.sequence]
+
+    def glance(self, frame):
+        self.glanced.append(frame.sequence)
 
 
 @pytest.fixture
@@ -52,6 +56,7 @@ def test_every_other_frame_does_without_landmarks_and_is_followed_as_well(visit)
         assert (sight.observation.landmarks is None) == (i not in landmarker.asked)
         errors.append(joint_errors(sight.state, truth).mean())
     assert landmarker.asked == [0, 2, 4, 6, 8, 10, 12, 14]
+    assert landmarker.glanced == [1, 3, 5, 7, 9, 11, 13, 15]
     assert np.mean(errors) < 0.02
 
 
