@@ -16,6 +16,7 @@ from solver.body import BodyModel
 from solver.color_tracking import make_tracker
 from solver.errors import InputError, NotAPersonError, TrackingLostError
 from solver.ground import NoFloorError, assume_upright, estimate_ground
+from solver.keyframes import facing_angle
 from solver.landmark_place import assume_average
 from solver.tracking import BodyTracker
 from solver.types import BodyState, Frame, Ground, Observation
@@ -26,6 +27,10 @@ LANDMARKS_EVERY = 2
 """While depth alone holds the body, landmarks are looked for in one of so many frames."""
 HELD = 0.8
 """Confidence from which depth alone holds it."""
+STEADY_RAD_S = np.deg2rad(15.0)
+"""Who turns faster is looked for in every frame."""
+RATE_S = 0.35
+"""Time over which the rate of turning is averaged [s]."""
 
 
 class Landmarker(Protocol):
@@ -82,13 +87,15 @@ class Follower:
         self._landmarker = landmarker
         self._floorless_frames = 0
         self._confidence = 0.0
+        self._turn_rate = 0.0
+        self._last: BodyState | None = None
         self._without_landmarks = 0
 
     def step(self, frame: Frame, sparing: bool = False) -> Sight:
         """Looks at the next frame. Raises `TrackingLostError` when the person is gone; the next frame begins anew.
 
         Landmarks cost more than all the rest of a frame. With `sparing` they are passed over in every other one, which
-        then has neither outline nor landmarks, as long as the body is held by its depth and alone in view.
+        then has neither outline nor landmarks, as long as the body is held by its depth, hardly turns and is alone.
         """
         if sparing and self._is_held() and self._without_landmarks + 1 < LANDMARKS_EVERY:
             self._without_landmarks += 1
@@ -101,7 +108,7 @@ class Follower:
         with self._timed("tracking"):
             try:
                 state = self._follow(observation)
-                self._confidence = state.confidence
+                self._learn(state)
                 return Sight(observation, state, "")
             except (NotAPersonError, NoFloorError) as error:
                 return Sight(observation, None, str(error))
@@ -124,12 +131,24 @@ class Follower:
         self.following = False
 
     def _is_held(self) -> bool:
-        return self.following and self.info.noise is not None and self._confidence >= HELD and self._landmarker.alone
+        steady = self._confidence >= HELD and abs(self._turn_rate) < STEADY_RAD_S
+        return self.following and self.info.noise is not None and steady and self._landmarker.alone
+
+    def _learn(self, state: BodyState) -> None:
+        """How sure it is, and how fast the body turns: from the side depth alone may take a front for a back."""
+        last, self._last, self._confidence = self._last, state, state.confidence
+        elapsed = 0.0 if last is None else state.captured_at - last.captured_at
+        if last is None or elapsed <= 0.0:
+            self._turn_rate = 2.0 * STEADY_RAD_S
+        else:
+            step = float(np.angle(np.exp(1j * (facing_angle(state) - facing_angle(last)))))
+            self._turn_rate += (1.0 - np.exp(-elapsed / RATE_S)) * (step / elapsed - self._turn_rate)
 
     def _follow(self, observation: Observation) -> BodyState:
         if self.ground is None:
             self.ground = self._find_ground(observation)
         if not self.following:
+            self._last = None
             state = self.tracker.start(observation, self.ground)
             self.following = True
             return state

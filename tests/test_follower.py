@@ -39,8 +39,8 @@ def visit():
     shopper, landmarker = Shopper(seed=21), TrueLandmarker()
     follower = Follower(MODEL, INFO, landmarker)
 
-    def look(i, sparing=True, empty=False):
-        truth = shopper.state(i / 12.0, 0.1 * i)
+    def look(i, sparing=True, empty=False, turn=0.01):
+        truth = shopper.state(i / 12.0, turn * i)
         seen = shopper.empty_room(i, i / 12.0) if empty else shopper.observe(i, i / 12.0, truth)
         landmarker.seen[i] = seen
         return follower.step(seen.frame, sparing), truth
@@ -51,13 +51,23 @@ def visit():
 def test_every_other_frame_does_without_landmarks_and_is_followed_as_well(visit):
     _, landmarker, look = visit
     errors = []
-    for i in range(16):
+    for i in range(17):
         sight, truth = look(i)
         assert (sight.observation.landmarks is None) == (i not in landmarker.asked)
         errors.append(joint_errors(sight.state, truth).mean())
-    assert landmarker.asked == [0, 2, 4, 6, 8, 10, 12, 14]
-    assert landmarker.glanced == [1, 3, 5, 7, 9, 11, 13, 15]
+    # Until the first fit has settled nobody knows how fast somebody turns.
+    assert set(landmarker.asked) | set(landmarker.glanced) == set(range(17))
+    assert len([i for i in landmarker.glanced if i >= 6]) >= 5
+    assert not set(landmarker.glanced) & {i + 1 for i in landmarker.glanced}
     assert np.mean(errors) < 0.02
+
+
+def test_who_turns_is_looked_at_in_every_frame(visit):
+    """A real man's back was taken for his front where, from the side, landmarks were missing for one frame."""
+    _, landmarker, look = visit
+    for i in range(8):
+        look(i, turn=0.06)
+    assert landmarker.asked == list(range(8))
 
 
 def test_nothing_is_spared_unasked_or_in_company(visit):
@@ -72,12 +82,14 @@ def test_nothing_is_spared_unasked_or_in_company(visit):
 
 def test_who_is_hardly_seen_is_looked_for_in_every_frame(visit):
     _, landmarker, look = visit
-    for i in range(2):
+    for i in range(16):
         look(i)
-    assert landmarker.asked == [0]
-    for i in range(2, 6):
+    spared = len(landmarker.glanced)
+    assert spared >= 2
+    for i in range(16, 20):
         look(i, empty=True)
-    assert landmarker.asked == [0, 2, 3, 4, 5]
+    assert len(landmarker.glanced) <= spared + 1
+    assert landmarker.asked[-3:] == [17, 18, 19]
 
 
 def test_a_shape_that_is_known_is_not_guessed(visit):
