@@ -150,7 +150,7 @@ class _Window:
 
     def draw(self) -> Snapshot:
         """One picture; returns what it shows."""
-        self.app.display.rest()
+        self.app.pace()
         self._count += 1
         finished = self._count % FINISH_EVERY == 0
         self._finish.set_value(finished)

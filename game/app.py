@@ -116,7 +116,6 @@ class App:
                 dt = 1.0 / lockstep_fps
                 self.session.advance(dt)
             else:
-                self.display.rest()
                 now = time.perf_counter()
                 dt, last = now - last, now
                 self.display.keep_up(min(dt, LONGEST_S))

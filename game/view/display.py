@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 from numpy.typing import NDArray
 from panda3d.core import PTA_uchar, RenderState, TransformState
@@ -53,7 +51,6 @@ class Display:
         self._shown: Stage | LookingGlass = self.stage
         self._mirrored = True
         self._pace = 0.0
-        self._due_at = 0.0
         self._overwrite_in = 0
 
     def show_stage(self, mirrored: bool) -> None:
@@ -95,12 +92,6 @@ class Display:
         self._pace += 0.04 * (dt - self._pace)
         if self._pace > SLOW_S:
             self.pipeline.ease()
-
-    def rest(self) -> None:
-        """Waits until the next picture is due: a screen that paces nobody must not take all of the processor."""
-        now, period = time.monotonic(), 1.0 / self.quality.most_per_s
-        time.sleep(max(self._due_at - now, 0.0))
-        self._due_at = max(self._due_at + period, now)
 
     def draw(self, read: bool = False) -> NDArray[np.uint8] | None:
         """Draws one picture; with `read` returns it: sRGB, shape (H, W, 3)."""

@@ -26,16 +26,13 @@ class Quality(NamedTuple):
     """A scene of more pixels is drawn coarser and enlarged; 0 for no bound."""
     still_backdrop: bool
     """Paper and floor are drawn once for each view and kept as a picture."""
-    most_per_s: float
-    """Pictures a second, at most."""
 
 
-SOFTWARE = Quality(1, False, 320, 3, 64, True, 560_000, True, 30.0)
-"""Every pixel is dear: what does not move is kept, light is reckoned at vertices. Pictures that nobody would miss would
-take the processor from who follows the shopper."""
-INTEGRATED = Quality(1, True, 1024, 1, 128, True, 0, False, 120.0)
+SOFTWARE = Quality(1, False, 320, 3, 64, True, 560_000, True)
+"""Every pixel is dear: what does not move is kept, light is reckoned at vertices."""
+INTEGRATED = Quality(1, True, 1024, 1, 128, True, 0, False)
 """The full look, each pixel drawn once."""
-FINE = Quality(2, True, 1536, 1, 160, True, 0, False, 120.0)
+FINE = Quality(2, True, 1536, 1, 160, True, 0, False)
 """The full look, supersampled: graphics cards, and stills on anything."""
 
 TIERS = {"software": SOFTWARE, "integrated": INTEGRATED, "fine": FINE}
