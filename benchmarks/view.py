@@ -14,6 +14,7 @@ from game.fabrics import load_fabric
 from game.materials import Print
 from game.view.context import Context
 from game.view.display import Display
+from game.view.figures import outer_faces
 from game.view.interface.canvas import Layer, Plate, Rect, Text
 from game.view.interface.style import BODY, INK, PANEL
 from game.view.quality import TIERS
@@ -95,8 +96,8 @@ def _time_tier(context: Context, name: str, rest: RestBody, vertices: np.ndarray
 def _time_glass(context: Context, vertices: np.ndarray, garment: Garment) -> dict[str, float]:
     """The live picture with a shirt over it, in the tier for this driver."""
     display = Display(SIZE, headless=True, context=context)
-    glass, model, mesh = display.glass, load_body_model(), garment.mesh
-    glass.set_body(model.faces, model.vertex_count)
+    glass, mesh = display.glass, garment.mesh
+    glass.set_body(outer_faces(), vertices)
     number = glass.add_garment(mesh.triangles, mesh.uv.astype(np.float32), "jersey", _plain(), mesh.faces)
     particles = np.ascontiguousarray(garment.simulation.positions, np.float32)
     T_wc = np.array([[1.0, 0, 0, 0], [0, 0, 1, -2.2], [0, -1, 0, 1.0], [0, 0, 0, 1]])

@@ -488,7 +488,7 @@ def test_hands_lie_over_the_garment_and_the_garment_over_the_body(context):
     app = App(display, session, SCREENS)
     app.step(1.0, Inputs())
     display.dresser = app._dresser
-    app.scene.layer.node.hide()
+    app.scene.layer.set_opacity(0.0)
     app._dresser.dress_glass(snapshot, Crop())
     display.show_glass()
     display.glass.set_vignette(0.0, 0.0)
