@@ -13,8 +13,8 @@ from game.view.camera import Crop, covering
 from game.view.context import Context, NoGraphicsError
 from game.view.display import Display
 from game.view.interface.canvas import Picture, Plate, Ring, Text
+from game.view.interface.choosers import Slider
 from game.view.interface.inputs import KEYS, PAD, Action, Gamepad, Inputs, action_of_key
-from game.view.interface.widgets import Slider
 from game.view.looking_glass import exposure_of
 from scenes import SCREENS
 from scenes.keep import qr_picture
