@@ -90,7 +90,7 @@ def _serve(session: MirrorSession, source: ReplayedVisit, window: _Window) -> di
 
 
 class _Window:
-    """Draws the session's screens offscreen, as fast as it can, and takes the time of pictures."""
+    """Draws the session's screens offscreen, at the app's own pace, and takes the time of pictures."""
 
     def __init__(self, session: MirrorSession) -> None:
         self.app = App(Display(SIZE, headless=True), session, SCREENS)
@@ -101,6 +101,7 @@ class _Window:
 
     def draw(self) -> Snapshot:
         """One picture; returns what it shows."""
+        self.app.pace()
         begin = time.monotonic()
         snapshot = self._session.latest()
         self.app.step(begin - self._drawn_at)

@@ -106,6 +106,9 @@ class Display:
         if read:
             self._target.request()
         self.context.engine.render_frame()
+        if self.context.window is not None:
+            # Else it is shown when the next one begins: a whole picture later.
+            self.context.engine.flip_frame()
         # Without ShowBase nobody else does it, and states keep textures alive.
         RenderState.garbage_collect()
         TransformState.garbage_collect()
