@@ -131,7 +131,7 @@ class _Phase:
 
 
 class _Window:
-    """Draws the session's screens offscreen, as fast as it can, and takes the time of pictures."""
+    """Draws the session's screens offscreen, at the app's own pace, and takes the time of pictures."""
 
     def __init__(self, session: MirrorSession) -> None:
         self.app = App(Display(SIZE, headless=True), session, SCREENS)
