@@ -1,7 +1,9 @@
 """The tracker: milliseconds of processor time of every part of a frame, and its errors on simulated shoppers that
 nothing was tuned on (seeds from 200; 100 to 103 are for comparing changes).
 
-python -m benchmarks.tracking [--json] [--shoppers N] [--seed FIRST]
+python -m benchmarks.tracking [--json] [--shoppers N] [--seed FIRST] [--every N]
+
+With `--every 2` landmarks and outline are kept from every other frame, as the live mirror spares them.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from solver.errors import ChevalError
 from solver.ground import estimate_ground
 from solver.normals import NormalField
 from solver.tracking import BodyTracker
-from solver.types import BodyState
+from solver.types import BodyState, Observation
 
 NAME = "tracking"
 BUDGET_MS = 25.0
@@ -52,11 +54,13 @@ PARTS = {
 }
 
 
-def run(json: bool = False, shoppers: int = len(VISITS), first_seed: int = FIRST_SEED) -> dict[str, Any]:
+def run(
+    json: bool = False, shoppers: int = len(VISITS), first_seed: int = FIRST_SEED, landmarks_every: int = 1
+) -> dict[str, Any]:
     """Follow `shoppers` turns; prints both tables unless `json`."""
     model = load_body_model()
     times: dict[str, list[float]] = {}
-    rows = [_visit(model, first_seed + n, VISITS[n % len(VISITS)], times) for n in range(shoppers)]
+    rows = [_visit(model, first_seed + n, VISITS[n % len(VISITS)], times, landmarks_every) for n in range(shoppers)]
     result = {
         "times_ms": {
             name: {"p50": float(np.percentile(taken, 50)), "p99": float(np.percentile(taken, 99))}
@@ -70,7 +74,9 @@ def run(json: bool = False, shoppers: int = len(VISITS), first_seed: int = FIRST
     return result
 
 
-def _visit(model: BodyModel, seed: int, options: str, times: dict[str, list[float]]) -> dict[str, Any]:
+def _visit(
+    model: BodyModel, seed: int, options: str, times: dict[str, list[float]], landmarks_every: int
+) -> dict[str, Any]:
     seconds = "" if "seconds" in options else ",seconds=8"
     source = SimulatedSource.from_spec(f"sim:seed={seed},visit=scan,fps=15,{options}{seconds}", model)
     info = source.info
@@ -95,6 +101,8 @@ def _visit(model: BodyModel, seed: int, options: str, times: dict[str, list[floa
                     state = candidate.start(observation, ground)
                     tracker = candidate
                 else:
+                    if frame.sequence % landmarks_every:
+                        observation = Observation(frame, None, None)
                     begin = time.thread_time()
                     state = tracker.track(observation)
                     if len(turns) == WARM_UP:
@@ -209,8 +217,12 @@ def _print_tables(result: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    count = int(arguments[arguments.index("--shoppers") + 1]) if "--shoppers" in arguments else len(VISITS)
-    first = int(arguments[arguments.index("--seed") + 1]) if "--seed" in arguments else FIRST_SEED
-    found = run("--json" in arguments, count, first)
+
+    def option(name: str, default: int) -> int:
+        return int(arguments[arguments.index(name) + 1]) if name in arguments else default
+
+    found = run(
+        "--json" in arguments, option("--shoppers", len(VISITS)), option("--seed", FIRST_SEED), option("--every", 1)
+    )
     if "--json" in arguments:
         print(json_format.dumps(found))

@@ -41,6 +41,14 @@ class PoseLandmarker:
         self._clock_origin_s: float | None = None
         self._captured_at = 0.0
 
+    @property
+    def alone(self) -> bool:
+        """True: it knows of one person at most."""
+        return True
+
+    def glance(self, frame: Frame) -> None:
+        """Nothing: there is nobody else to look for."""
+
     def observe(self, frame: Frame) -> Observation:
         """What is seen in `frame`; landmarks and mask are None when nobody is found.
 

@@ -29,6 +29,8 @@ MOST_PEOPLE = 3
 LOOK_S = 1.0
 """Between two looks for other people; a look costs several times what following the shopper costs."""
 LOOK_FOR_SHOPPER_S = 0.3
+GLANCE_S = 0.25
+"""A look that is due waits so long for a frame whose landmarks nobody needs: both in one frame would make it late."""
 HELD_S = 2.0
 """Who has been the shopper so long, in the middle, is kept until they leave."""
 MIDDLE_M = 0.5
@@ -88,6 +90,11 @@ class ShopperLandmarker:
         self.company: Company = NOBODY
         """As of the last frame."""
 
+    @property
+    def alone(self) -> bool:
+        """True while the shopper is the only one that was seen."""
+        return self.company.shopper is not None and not self.company.others
+
     def observe(self, frame: Frame) -> Observation:
         """The shopper in `frame`; landmarks and mask are None when there is none.
 
@@ -97,7 +104,7 @@ class ShopperLandmarker:
             raise InputError(f"frame {frame.sequence} has no colour image, which finding a person needs")
         if self._region is None:
             self._region = OthersRegion(frame.intrinsics)
-        self._update_company(frame, self._region)
+        self._update_company(frame, self._region, LOOK_S + GLANCE_S)
         shopper, others = self.company.shopper, self.company.others
         if shopper is None:
             return Observation(frame, None, None)
@@ -117,12 +124,20 @@ class ShopperLandmarker:
             depth = read_only(np.where(hidden, np.float32(0.0), depth))
         return Observation(replace(frame, depth=depth), mask, seen.landmarks)
 
-    def _update_company(self, frame: Frame, region: OthersRegion) -> None:
+    def glance(self, frame: Frame) -> None:
+        """Only looks for other people, where it is time for it; for a frame whose landmarks nobody needs.
+
+        Raises `LandmarkerError` when the native graph fails or after `close`.
+        """
+        if self._region is not None and frame.color is not None:
+            self._update_company(frame, self._region, LOOK_S)
+
+    def _update_company(self, frame: Frame, region: OthersRegion, look_s: float) -> None:
         shopper, others = self.company.shopper, self.company.others
         now = frame.captured_at
         if shopper is not None and now - self._seen_at > GONE_S:
             shopper, self._middle_since = None, -np.inf
-        due = LOOK_S if shopper is not None else LOOK_FOR_SHOPPER_S
+        due = look_s if shopper is not None else LOOK_FOR_SHOPPER_S
         if not 0.0 <= now - self._looked_at < due:
             self._looked_at = now
             people = self._finder.find(frame)

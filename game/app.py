@@ -20,6 +20,8 @@ from game.view.dresser import Dresser
 from game.view.graphics import OffscreenGraphics
 from game.view.interface.inputs import Inputs
 
+MOST_PER_S = 30.0
+"""Pictures; more would, drawn by the processor, take its time from those who find out what to show."""
 LONGEST_S = 0.1
 """A picture that took longer than this is animated as if it had not [s]."""
 
@@ -64,6 +66,7 @@ class App:
         self._scene: Scene | None = None
         self._knew = False
         self.frame_count = 0
+        self._due = 0.0
 
     @property
     def graphics(self) -> Graphics:
@@ -98,6 +101,14 @@ class App:
         self.frame_count += 1
         return self.display.draw(read)
 
+    def pace(self) -> None:
+        """Waits until the next picture is due; call it before a picture, so that what that shows is the newest."""
+        if self.display.quality.still_backdrop:
+            wait = self._due - time.perf_counter()
+            if wait > 0.0:
+                time.sleep(wait)
+            self._due = max(self._due, time.perf_counter() - 1.0 / MOST_PER_S) + 1.0 / MOST_PER_S
+
     def run(
         self,
         frames: int | None = None,
@@ -116,6 +127,7 @@ class App:
                 dt = 1.0 / lockstep_fps
                 self.session.advance(dt)
             else:
+                self.pace()
                 now = time.perf_counter()
                 dt, last = now - last, now
                 self.display.keep_up(min(dt, LONGEST_S))

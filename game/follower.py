@@ -8,24 +8,45 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from capture.source import SourceInfo
 from solver.body import BodyModel
 from solver.color_tracking import make_tracker
 from solver.errors import InputError, NotAPersonError, TrackingLostError
 from solver.ground import NoFloorError, assume_upright, estimate_ground
+from solver.keyframes import facing_angle
 from solver.landmark_place import assume_average
+from solver.tracking import BodyTracker
 from solver.types import BodyState, Frame, Ground, Observation
 
 FLOOR_PATIENCE = 10
 """Frames that the floor is looked for before the person's uprightness must do."""
+LANDMARKS_EVERY = 2
+"""While depth alone holds the body, landmarks are looked for in one of so many frames."""
+HELD = 0.8
+"""Confidence from which depth alone holds it."""
+STEADY_RAD_S = np.deg2rad(15.0)
+"""Who turns faster is looked for in every frame."""
+RATE_S = 0.35
+"""Time over which the rate of turning is averaged [s]."""
 
 
 class Landmarker(Protocol):
     """Finds the person in a frame, as `capture.landmarks.PoseLandmarker` and `capture.shopper.ShopperLandmarker` do."""
 
+    @property
+    def alone(self) -> bool:
+        """True while nobody else is known to be in view, whose pixels would have to be taken out."""
+        ...
+
     def observe(self, frame: Frame) -> Observation:
         """Landmarks and mask."""
         ...
+
+    def glance(self, frame: Frame) -> None:
+        """For a frame without landmarks: time to look for others."""
 
 
 class Tracker(Protocol):
@@ -65,13 +86,30 @@ class Follower:
         """Time spent by stage [s]."""
         self._landmarker = landmarker
         self._floorless_frames = 0
+        self._confidence = 0.0
+        self._turn_rate = 0.0
+        self._last: BodyState | None = None
+        self._without_landmarks = 0
 
-    def step(self, frame: Frame) -> Sight:
-        """Looks at the next frame. Raises `TrackingLostError` when the person is gone; the next frame begins anew."""
-        observation = self.observe(frame)
+    def step(self, frame: Frame, sparing: bool = False) -> Sight:
+        """Looks at the next frame. Raises `TrackingLostError` when the person is gone; the next frame begins anew.
+
+        Landmarks cost more than all the rest of a frame. With `sparing` they are passed over in every other one, which
+        then has neither outline nor landmarks, as long as the body is held by its depth, hardly turns and is alone.
+        """
+        if sparing and self._is_held() and self._without_landmarks + 1 < LANDMARKS_EVERY:
+            self._without_landmarks += 1
+            with self._timed("landmarks"):
+                self._landmarker.glance(frame)
+            observation = Observation(frame, None, None)
+        else:
+            self._without_landmarks = 0
+            observation = self.observe(frame)
         with self._timed("tracking"):
             try:
-                return Sight(observation, self._follow(observation), "")
+                state = self._follow(observation)
+                self._learn(state)
+                return Sight(observation, state, "")
             except (NotAPersonError, NoFloorError) as error:
                 return Sight(observation, None, str(error))
             except TrackingLostError:
@@ -83,14 +121,34 @@ class Follower:
         with self._timed("landmarks"):
             return self._landmarker.observe(frame)
 
+    def know_shape(self, shape: NDArray[np.float64]) -> None:
+        """Who is followed has been scanned and has `shape` (K,): it need not be guessed from every frame."""
+        if self.info.noise is not None and isinstance(self.tracker, BodyTracker):
+            self.tracker.know_shape(shape)
+
     def restart(self) -> None:
         """Finds the person anew in the next frame: there was a gap."""
         self.following = False
+
+    def _is_held(self) -> bool:
+        steady = self._confidence >= HELD and abs(self._turn_rate) < STEADY_RAD_S
+        return self.following and self.info.noise is not None and steady and self._landmarker.alone
+
+    def _learn(self, state: BodyState) -> None:
+        """How sure it is, and how fast the body turns: from the side depth alone may take a front for a back."""
+        last, self._last, self._confidence = self._last, state, state.confidence
+        elapsed = 0.0 if last is None else state.captured_at - last.captured_at
+        if last is None or elapsed <= 0.0:
+            self._turn_rate = 2.0 * STEADY_RAD_S
+        else:
+            step = float(np.angle(np.exp(1j * (facing_angle(state) - facing_angle(last)))))
+            self._turn_rate += (1.0 - np.exp(-elapsed / RATE_S)) * (step / elapsed - self._turn_rate)
 
     def _follow(self, observation: Observation) -> BodyState:
         if self.ground is None:
             self.ground = self._find_ground(observation)
         if not self.following:
+            self._last = None
             state = self.tracker.start(observation, self.ground)
             self.following = True
             return state

@@ -8,6 +8,8 @@ from game.protocol.commands import Alter, ChooseColor, ChooseFabric, ChoosePrint
 from game.protocol.snapshot import Choice, SeeAs, Shopper, Snapshot
 from game.view.camera import Crop
 from game.view.interface.canvas import Layer, Plate, Rect, Ring, Text
+from game.view.interface.carousel import Carousel
+from game.view.interface.choosers import Slider, Swatches
 from game.view.interface.inputs import Action, Inputs
 from game.view.interface.style import (
     DARK_PANEL,
@@ -22,7 +24,7 @@ from game.view.interface.style import (
     approach,
     ease_out,
 )
-from game.view.interface.widgets import Button, Carousel, Handle, Pill, Slider, Swatches, Widget
+from game.view.interface.widgets import Button, Handle, Pill, Widget
 from scenes.screen import Screen
 
 FABRIC, PRINT, COLOR = "Fabric", "Print", "Colour"

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from game.assets import load_body_model
 from game.protocol.commands import Consent
 from game.protocol.snapshot import Guidance, ScanProgress, Snapshot
 from game.view.figures import Figurine, mean_figure, outer_faces
@@ -47,6 +46,7 @@ class Scan(Screen):
     def exit(self) -> None:
         """Takes the figurine away as well."""
         self._figurine.remove()
+        self.display.glass.cover("figurine", None)
         self.display.glass.hide_body()
         super().exit()
 
@@ -120,8 +120,7 @@ class Scan(Screen):
         """Round the shopper where they are followed, else where they should stand."""
         camera, scan = snapshot.camera, snapshot.scan
         assert camera is not None
-        model = load_body_model()
-        self.display.glass.set_body(outer_faces(), model.vertex_count)
+        self.display.glass.set_body(outer_faces(), mean_figure())
         breath = 0.5 + 0.5 * math.sin(2.2 * self._age)
         if camera.body is not None and (scan is None or scan.guidance is not Guidance.STEP_IN):
             self.display.glass.show_glow(camera.body.vertices, with_opacity(GLOW, 0.42 + 0.10 * breath))
@@ -132,6 +131,7 @@ class Scan(Screen):
     def _show_figurine(self, scan: ScanProgress | None) -> None:
         if scan is None or scan.surface is None:
             self._figurine.hide()
+            self.display.glass.cover("figurine", None)
             return
         canvas, camera = self.display.canvas, self.display.glass.camera
         self._figurine.show(scan.surface, scan.surface_seen)
@@ -153,3 +153,4 @@ class Scan(Screen):
             0.6 * self._age if refining else -scan.turned,
             max(tall, 0.5),
         )
+        self.display.glass.cover("figurine", self._figurine.corners)

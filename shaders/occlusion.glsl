@@ -1,6 +1,6 @@
 // What stands before a garment in the camera's own picture, by its depth image.
 
-uniform sampler2D seen_depth;   // [m], 0 where unknown; row 0 first
+uniform sampler2D seen_depth;   // steps of 0.25 mm, 0 where unknown; row 0 first
 uniform vec4 window;            // part of the camera's picture that is seen: left, top, width, height
 uniform vec2 scene_pixel;       // 1 / size of the scene
 uniform vec2 seen_pixel;        // 1 / size of the camera's picture
@@ -11,8 +11,13 @@ vec2 seen_place() {
     return window.xy + vec2(at.x, 1.0 - at.y) * window.zw;
 }
 
+// [m], 0 where unknown.
+float depth_at(vec2 place) {
+    return textureLod(seen_depth, place, 0.0).r * (65535.0 * 0.00025);
+}
+
 float hidden_at(vec2 place, float z) {
-    float d = textureLod(seen_depth, place, 0.0).r;
+    float d = depth_at(place);
     return d > 0.1 ? smoothstep(tolerance, tolerance + 0.03, z - d) : 0.0;
 }
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 
-from solver.alignment import Articulation, BodyAlignment, robust_weights
+from solver.alignment import Articulation, BodyAlignment, robust_weights, solved
 from solver.body import BodyModel
 from solver.body_fit import sole_vertices
 from solver.hair import HairLook, HairZones, learn_hair
@@ -148,16 +147,15 @@ class BatchAlignment:
             agreements.append(agreement)
             hessian, gradient = alignment.normal_equations()
             hessian[np.diag_indices_from(hessian)] += 1e-6 * np.diagonal(hessian) + 1e-6
-            factor = cho_factor(hessian[:split, :split], lower=True, check_finite=False)
             both = np.column_stack([gradient[:split], hessian[:split, split:]])
-            solved = cho_solve(factor, both, check_finite=False)
-            eliminated.append(solved)
-            reduced += hessian[split:, split:] - hessian[split:, :split] @ solved[:, 1:]
-            right += gradient[split:] - hessian[split:, :split] @ solved[:, 0]
+            gain = solved(hessian[:split, :split].copy(), both)
+            eliminated.append(gain)
+            reduced += hessian[split:, split:] - hessian[split:, :split] @ gain[:, 1:]
+            right += gradient[split:] - hessian[split:, :split] @ gain[:, 0]
         change = -np.linalg.solve(reduced, right) if shape_count else np.zeros(0)
-        for view, solved in zip(self._views, eliminated, strict=True):
+        for view, gain in zip(self._views, eliminated, strict=True):
             alignment.linearise(view.state)
-            view.state = alignment.moved(np.concatenate([-solved[:, 0] - solved[:, 1:] @ change, change]))
+            view.state = alignment.moved(np.concatenate([-gain[:, 0] - gain[:, 1:] @ change, change]))
         self.shape[:shape_count] += change
         if self.hair is None:
             self.hair = self._find_hair(alignment)

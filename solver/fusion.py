@@ -60,9 +60,7 @@ class CanonicalVolume:
         self._band_m = band_m
         self.canonical_transforms = joint_transforms(model, rest_body.joints, canonical_pose(model, rest_body.joints))
         self.canonical_vertices = skin(model, rest_body.vertices, self.canonical_transforms)
-        self.skin_faces = outer_faces(model)
-        # Closed, so that every voxel is inside or outside.
-        closed = close_holes(self.skin_faces)
+        self.skin_faces, closed = _skin_of(model)
         band = lay_band(self.canonical_vertices, closed, voxel_m, band_m)
         self._closed_faces = closed
         self.grid = band.grid
@@ -182,20 +180,25 @@ class CanonicalVolume:
         return FusedSurface(surface, surface.interpolate(weight), nearest)
 
 
-_outer_faces: dict[int, tuple[BodyModel, NDArray[np.int32]]] = {}
+_skins: dict[int, tuple[BodyModel, NDArray[np.int32], NDArray[np.int32]]] = {}
 
 
 def outer_faces(model: BodyModel) -> NDArray[np.int32]:
     """The faces of the skin that can be seen from outside: without eyes, teeth and the inside of the mouth, which would
-    make a hollow in the head. Found once for a model."""
-    known = _outer_faces.get(id(model))
+    make a hollow in the head. Found once for a model: it takes half a second."""
+    return _skin_of(model)[0]
+
+
+def _skin_of(model: BodyModel) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The outer faces, and the same with all holes closed, so that every voxel is inside or outside."""
+    known = _skins.get(id(model))
     if known is None or known[0] is not model:
         component = face_components(model.faces, model.vertex_count)
         faces = model.faces[component == np.bincount(component).argmax()]
         faces = np.ascontiguousarray(faces[outside_vertices(model.template, faces)[faces].all(1)])
-        _outer_faces.clear()
-        known = _outer_faces[id(model)] = (model, faces)
-    return known[1]
+        _skins.clear()
+        known = _skins[id(model)] = (model, faces, close_holes(faces))
+    return known[1], known[2]
 
 
 def sample(grid, values: NDArray[np.float32], points: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from solver.body import BodyModel, canonical_pose, rotation_matrices
 from solver.types import BodyState, Observation
 
+WITHOUT_OUTLINE = 0.5
+"""How much a frame is worth in which only depth tells the person from the room."""
+
 
 @dataclass(frozen=True, slots=True)
 class Keyframe:
@@ -58,6 +61,8 @@ class KeyframeSelector:
         if observation.frame.depth is None or state.confidence < self._least_confidence:
             return False
         merit = state.confidence * self._stillness(last, state) * self._likeness(state)
+        if observation.mask is None:
+            merit *= WITHOUT_OUTLINE
         sector = int(np.floor(facing_angle(state) / (2.0 * np.pi) * len(self._best))) % len(self._best)
         if merit <= self._merit[sector]:
             return False

@@ -150,11 +150,10 @@ def outside_vertices(vertices: NDArray, faces: NDArray[np.int32]) -> NDArray[np.
 def close_holes(faces: NDArray[np.int32]) -> NDArray[np.int32]:
     """`faces` and fans of triangles over every hole, from vertices that are there; consistently wound."""
     inner: dict[int, list[int]] = {}
-    directed = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    present = set(map(tuple, directed.tolist()))
-    for a, b in present:
-        if (b, a) not in present:
-            inner.setdefault(b, []).append(a)
+    directed = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]).astype(np.int64)
+    forth, back = (directed << (32, 0)).sum(1), (directed << (0, 32)).sum(1)
+    for a, b in directed[~np.isin(forth, back)].tolist():
+        inner.setdefault(b, []).append(a)
     caps = []
     while inner:
         start = min(inner)

@@ -59,6 +59,14 @@ class BodyTracker:
         self._frames = 0
         self._shape_information = np.zeros((self._whole.shape_count, self._whole.shape_count))
         self._shape_vector = np.zeros(self._whole.shape_count)
+        self._known_shape: NDArray[np.float64] | None = None
+
+    def know_shape(self, shape: NDArray[np.float64]) -> None:
+        """From now on the person's shape is `shape` (K,), as a scan found it, and no longer estimated."""
+        if self._known_shape is not shape:
+            self._known_shape = shape
+            if self._state is not None:
+                self._state = replace(self._state, shape=shape)
 
     @property
     def status(self) -> TrackerStatus:
@@ -75,7 +83,8 @@ class BodyTracker:
         self._shape_information[:] = 0.0
         self._shape_vector[:] = 0.0
         state = self._found(observation)
-        self._update_shape(state, memory=0.0, share=1.0)
+        if self._known_shape is None:
+            self._update_shape(state, memory=0.0, share=1.0)
         return self._publish(observation, self._state or state, self._fit.confidence())
 
     def _found(self, observation: Observation) -> Articulation:
@@ -106,6 +115,8 @@ class BodyTracker:
         _, state, self._fit.status = best
         if not self._is_plausible(state):
             raise NotAPersonError("what is in view is not a person standing upright: clear the space before the camera")
+        if self._known_shape is not None:
+            state = replace(state, shape=self._known_shape)
         self._state, self._motion, self._doubts = state, _still(self.model), 0
         self._habit = state.pose.copy()
         self._captured_at = self._last_seen_at = frame.captured_at
@@ -244,7 +255,8 @@ class BodyTracker:
             self._last_seen_at = frame.captured_at
         self._learn_motion(state, elapsed)
         self._state, self._captured_at = state, frame.captured_at
-        if confidence > 0.6 and self._frames % self.settings.shape_every == 0:
+        due = self._known_shape is None and self._frames % self.settings.shape_every == 0
+        if due and confidence > 0.6:
             self._update_shape(state, self.settings.shape_memory, self.settings.frame_information)
         if self._doubts >= self.settings.lost_patience:
             self._fit.status.searching = True

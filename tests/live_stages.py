@@ -38,6 +38,7 @@ class Scene:
         self.faults: dict[str, list[Exception]] = {}
         self.unusable = 0
         self.turn_s = 2.0
+        self.refining_steps = 5
         self.opened = 0
         self.canaries: list[weakref.ref] = []
 
@@ -115,7 +116,7 @@ class SceneReconstruct:
         self.forget()
 
     def forget(self):
-        self.left, self.done = 5, -1
+        self.left, self.done = self.scene.refining_steps, -1
 
     def busy(self, order):
         return order.evidence is not None and self.done != order.scan
@@ -128,8 +129,8 @@ class SceneReconstruct:
         scene.maybe_fail("reconstruct")
         if self.left > 0:
             self.left -= 1
-            return Refining(order, 1.0 - self.left / 5)
-        self.left, self.done = 5, order.scan
+            return Refining(order, 1.0 - self.left / scene.refining_steps)
+        self.left, self.done = scene.refining_steps, order.scan
         if scene.unusable:
             scene.unusable -= 1
             return Unusable(order, "only 2 usable views of the person: turn once, slowly")

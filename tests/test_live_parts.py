@@ -1,14 +1,17 @@
 """Mailboxes, clocks, meters, history, workers and runners of the live mirror."""
 
 import math
+import os
+import sys
 import threading
+import time
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from game.live.clock import ArrivalClock, ManualClock, Metronome
+from game.live.clock import ArrivalClock, ManualClock, Metronome, Pace
 from game.live.history import History
 from game.live.mailbox import Mailbox
 from game.live.messages import Order
@@ -70,6 +73,29 @@ def test_a_metronome_leaves_out_what_it_is_late_for():
     assert metronome.beat(5.35) == pytest.approx(5.3)
     assert (metronome.beat_count, metronome.missed_count) == (4, 2)
     assert metronome.wait_s(5.35) == pytest.approx(0.05, abs=1e-5)
+
+
+@pytest.mark.parametrize("camera_per_s", [24.0, 30.0, 90.0])
+def test_a_pace_gives_way_while_others_are_late_and_recovers(camera_per_s):
+    pace, now, late, seconds = Pace(15.5, 60.0), 0.0, 0.0, 40
+    done = []
+    for late_per_s in (1.0, 20.0, 0.0):
+        done.append(0)
+        for _ in range(int(seconds * camera_per_s)):
+            now += 1.0 / camera_per_s
+            late += late_per_s / camera_per_s
+            done[-1] += pace.is_due(now, int(late))
+    well, crowded, again = (count / seconds for count in done)
+    assert well == pytest.approx(min(camera_per_s, 60.0), rel=0.02)
+    assert 15.0 < crowded < min(camera_per_s, 60.0)
+    assert again > 1.2 * crowded
+    assert pace.per_s == 60.0
+
+
+def test_after_a_pause_nothing_is_made_up_for():
+    pace = Pace(15.5, 60.0)
+    assert pace.is_due(100.0, 0)
+    assert sum(pace.is_due(200.0 + 1e-3 * i, 10_000) for i in range(10)) <= 2
 
 
 def test_a_meter_counts_the_last_seconds_only():
@@ -206,7 +232,7 @@ def test_what_an_old_visit_made_is_not_delivered(bench):
 
 
 class Counter:
-    threads = 1
+    threads, niceness = 1, 0
 
     def __init__(self, name, log, wait=math.inf):
         self.name, self.bell, self.log, self.wait, self.closed = name, threading.Event(), log, wait, 0
@@ -242,3 +268,27 @@ def test_threads_wake_at_the_bell_and_end_on_close():
     runner.close()
     assert part.closed == 1
     assert threading.active_count() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="niceness by thread is Linux's")
+def test_what_may_wait_gives_way_to_the_rest():
+    found = {}
+    parts = [Counter("a", []), Counter("b", [])]
+    parts[1].niceness = 5
+
+    def look(part):
+        def turn():
+            found[part.name] = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+            return math.inf
+
+        return turn
+
+    for part in parts:
+        part.turn = look(part)
+    runner = ThreadedRunner(parts)
+    deadline = time.monotonic() + 5.0
+    while len(found) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    runner.close()
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert found == {"a": own, "b": min(own + 5, 19)}

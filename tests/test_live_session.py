@@ -10,6 +10,7 @@ import pytest
 
 from game.attendant import Attendant, Tastes
 from game.live import works
+from game.live.patience import Patience
 from game.live.session import open_session
 from game.live.stages.tailor import TailorStage
 from game.live.works import Parts
@@ -32,8 +33,9 @@ def scene(monkeypatch):
 class Mirror:
     """A session in lock-step and what it showed."""
 
-    def __init__(self, scene, keeper=None):
-        self.session = open_session(Parts(MODEL, lambda: SceneSource(scene), lambda: None, keeper), lockstep=True)  # pyright: ignore[reportArgumentType]
+    def __init__(self, scene, keeper=None, patience=None):
+        parts = Parts(MODEL, lambda: SceneSource(scene), lambda: None, keeper)  # pyright: ignore[reportArgumentType]
+        self.session = open_session(parts, lockstep=True, patience=patience)
 
     @property
     def now(self):
@@ -277,6 +279,16 @@ def test_a_failing_stage_is_told_of_and_the_visit_goes_on(scene, mirror, at, cap
         assert mirror.until(lambda s: bool(s.worn) and not s.busy).dressed.garments
     else:
         assert mirror.until(lambda s: s.screen is Screen.REVEAL).shopper is not None
+
+
+@pytest.mark.parametrize(("seconds", "reached"), [(6.0, Screen.REVEAL), (14.0, Screen.GOODBYE)])
+def test_who_has_turned_is_not_sent_away_by_a_slow_machine(scene, seconds, reached):
+    scene.refining_steps = int(60 * seconds)
+    mirror = Mirror(scene, patience=Patience(scan=5.0, refinement=6.0))
+    mirror.ask(c.Begin())
+    mirror.ask(c.Consent(True))
+    assert mirror.until(lambda s: s.screen is not Screen.SCAN).screen is reached
+    mirror.session.close()
 
 
 def test_a_stage_that_cannot_be_mended_ends_the_visit(scene, mirror):

@@ -13,8 +13,8 @@ from game.view.camera import Crop, covering
 from game.view.context import Context, NoGraphicsError
 from game.view.display import Display
 from game.view.interface.canvas import Picture, Plate, Ring, Text
+from game.view.interface.choosers import Slider
 from game.view.interface.inputs import KEYS, PAD, Action, Gamepad, Inputs, action_of_key
-from game.view.interface.widgets import Slider
 from game.view.looking_glass import exposure_of
 from scenes import SCREENS
 from scenes.keep import qr_picture
@@ -488,7 +488,7 @@ def test_hands_lie_over_the_garment_and_the_garment_over_the_body(context):
     app = App(display, session, SCREENS)
     app.step(1.0, Inputs())
     display.dresser = app._dresser
-    app.scene.layer.node.hide()
+    app.scene.layer.set_opacity(0.0)
     app._dresser.dress_glass(snapshot, Crop())
     display.show_glass()
     display.glass.set_vignette(0.0, 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Protocol
 
@@ -85,3 +86,39 @@ class Metronome:
         at = self._next_at + late * self._period_s
         self._next_at = at + self._period_s
         return at
+
+
+class Pace:
+    """How often something is done that gives way to what must not be late.
+
+    Where others were late the rate falls by a fifth, to `least_per_s` at lowest; where all was well it rises again.
+    """
+
+    LOOK_S = 0.5
+    TOLERATED_PER_S = 3.0
+    """So much lateness is chance."""
+    FALL, RISE_PER_S2 = 0.8, 2.0
+
+    def __init__(self, least_per_s: float, most_per_s: float) -> None:
+        self._least, self._most = least_per_s, most_per_s
+        self.per_s = most_per_s
+        """What is allowed now."""
+        self._credit, self._asked_at = 1.0, 0.0
+        self._looked_at, self._late = -math.inf, 0
+
+    def is_due(self, now: float, late: int) -> bool:
+        """Whether it may be done at `now` [s]; `late` is how often ever the others were too late."""
+        spent = now - self._looked_at
+        if spent >= self.LOOK_S:
+            if spent < 4.0 * self.LOOK_S:
+                crowded = late - self._late > self.TOLERATED_PER_S * spent
+                self.per_s = self.per_s * self.FALL if crowded else self.per_s + self.RISE_PER_S2 * spent
+                self.per_s = min(max(self.per_s, self._least), self._most)
+            self._looked_at, self._late = now, late
+        # Nothing is saved up but part of one turn: what comes a little early is done.
+        self._credit = min(self._credit + self.per_s * (now - self._asked_at), 1.5)
+        self._asked_at = now
+        if self._credit < 1.0:
+            return False
+        self._credit -= 1.0
+        return True

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from game.live.works import Works
+
+RATE_EVERY_S = 0.5
 
 
 class Meter:
@@ -41,3 +47,43 @@ class Meter:
     def _recent(self, now: float) -> list[tuple[float, float]]:
         with self._lock:
             return [event for event in self._events if now - self._window_s < event[0] <= now]
+
+
+class Rates:
+    """What the session measures of itself, named as in `Snapshot.rates`."""
+
+    def __init__(self, works: Works) -> None:
+        self._works = works
+        self._dressed, self._picture = Meter(), Meter()
+        self._shown_capture = -1.0
+        self._rated_at, self._last = -np.inf, dict[str, float]()
+
+    def add_picture(self, now: float, captured_at: float) -> None:
+        """At `now` a picture and the body in it can be seen that were taken at `captured_at` [s]."""
+        self._picture.add(now, now - captured_at)
+
+    def add_dressed(self, now: float, captured_at: float) -> None:
+        """The avatar, dressed, by a pose taken at `captured_at`; only the first time counts."""
+        if captured_at != self._shown_capture:
+            self._shown_capture = captured_at
+            self._dressed.add(now, now - captured_at)
+
+    def __call__(self, now: float) -> dict[str, float]:
+        """Steps a second of every stage that works, delays in milliseconds (`..._ms`), and what was left out."""
+        if now - self._rated_at < RATE_EVERY_S:
+            return self._last
+        self._rated_at = now
+        rates: dict[str, float] = {}
+        for worker in self._works.workers:
+            if (rate := worker.meter.rate(now)) > 0.0:
+                rates[worker.name] = rate
+                rates[f"{worker.name}_p50_ms"] = 1e3 * worker.meter.percentile(now, 50.0)
+                rates[f"{worker.name}_p99_ms"] = 1e3 * worker.meter.percentile(now, 99.0)
+        for name, meter in (("latency", self._dressed), ("picture_latency", self._picture)):
+            if meter.rate(now) > 0.0:
+                rates[f"{name}_p50_ms"] = 1e3 * meter.percentile(now, 50.0)
+                rates[f"{name}_p95_ms"] = 1e3 * meter.percentile(now, 95.0)
+        rates["dropped_frames"] = float(self._works.dropped_frames)
+        rates["missed_cloth_steps"] = float(self._works.missed_beats)
+        self._last = rates
+        return rates

@@ -7,75 +7,36 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 from game.live.clock import Clock, ManualClock, SystemClock
 from game.live.messages import Keepsake, Known, Order, Sewing, Task
+from game.live.patience import Patience
 from game.live.presence import Presence
-from game.live.rates import Meter
+from game.live.rates import Rates
 from game.live.runners import LockstepRunner, Runner, ThreadedRunner
-from game.live.wardrobe import WAITING, Wardrobe
+from game.live.visit import Visit
+from game.live.wardrobe import Wardrobe
 from game.live.works import Parts, Works
 from game.protocol import commands as c
-from game.protocol.keeping import ConsentGiven, Notice
-from game.protocol.snapshot import (
-    CameraMoment,
-    Dressed,
-    Guidance,
-    Keeping,
-    RackItem,
-    ScanProgress,
-    Screen,
-    SeeAs,
-    Shopper,
-    Snapshot,
-    Worn,
-)
+from game.protocol.keeping import ConsentGiven
+from game.protocol.snapshot import RackItem, Screen, Shopper, Snapshot, Worn
 from game.rack import COLORS, PRINTS, RACK, fabric_names
 from solver.errors import UsageError
 
 _log = logging.getLogger("cheval")
 TURN_S = 1.0 / 60.0
 """The session looks at its mail at least so often."""
-RATE_EVERY_S = 0.5
 PUBLISH_S = 0.1
 """A snapshot is never older."""
 SERVING = (Screen.SCAN, Screen.REVEAL, Screen.MIRROR, Screen.KEEP)
 """Screens on which something is known of the shopper."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long is waited for what [s]."""
-
-    stepped_in: float = 0.8
-    """Before who stands there is asked."""
-    stepped_out: float = 2.0
-    """Nobody there for so long, and the next one is asked anew."""
-    consent: float = 30.0
-    step_in: float = 15.0
-    """Nobody in view while scanning."""
-    scan: float = 120.0
-    reveal: float = 90.0
-    absent: float = 8.0
-    """Nobody at the mirror."""
-    keep: float = 120.0
-    keep_absent: float = 30.0
-    """Who types or photographs a code may stand aside."""
-    goodbye: float = 5.0
-    mended: float = 1.0
-    """The maintenance screen stays so long after all is well."""
-    mending: float = 20.0
-    """A visit waits so long for it."""
-    notice: float = 5.0
-    wipe: float = 2.0
-
-
 class MirrorSession:
     """Fulfils `game.protocol.session.Session`. Open it with `open_session`."""
 
     name = "session"
-    threads = 1
+    threads, niceness = 1, 0
 
     def __init__(
         self,
@@ -105,9 +66,7 @@ class MirrorSession:
         self._source_over = False
         self._maintenance = self._camera_problem = self._notice = ""
         self._notice_at = self._published_at = self._well_since = clock.now()
-        self._latency, self._picture_latency = Meter(), Meter()
-        self._shown_capture = -1.0
-        self._rated_at, self._last_rates = clock.now() - RATE_EVERY_S, dict[str, float]()
+        self._rates = Rates(self.works)
         self._forget()
         self._snapshot = self._compose(clock.now())
         self._runner: Runner | None = None
@@ -173,8 +132,8 @@ class MirrorSession:
 
     def _order(self) -> Order:
         if self._screen is Screen.SCAN:
-            task = Task.REFINE if self._evidence is not None else Task.SCAN
-            return Order(self._visit, self._scan, task, evidence=self._evidence)
+            task = Task.REFINE if self._known.evidence is not None else Task.SCAN
+            return Order(self._visit, self._scan, task, evidence=self._known.evidence)
         if self._screen in (Screen.REVEAL, Screen.MIRROR, Screen.KEEP):
             return Order(self._visit, self._scan, Task.FOLLOW, shopper=self._shopper)
         return Order(self._visit, self._scan)
@@ -190,17 +149,17 @@ class MirrorSession:
             self._camera_problem, self._source_over = "", False
             self._presence.look(tracked.present, now)
             if tracked.order.visit == self._visit and self._screen in SERVING and tracked.moment is not None:
-                self._moment = tracked.moment
-                self._picture_latency.add(now, now - tracked.moment.frame.captured_at)
+                self._known.moment = tracked.moment
+                self._rates.add_picture(now, tracked.moment.frame.captured_at)
                 turn = tracked.turn
                 if turn is not None and tracked.order.scan == self._scan and self._screen is Screen.SCAN:
-                    self._guidance, self._turned, self._share = turn.guidance, turn.turned, turn.share
-                    if self._evidence is None and turn.evidence is not None:
-                        self._evidence, self._refining = turn.evidence, 0.0
+                    self._known.guidance, self._known.turned, self._known.share = turn.guidance, turn.turned, turn.share
+                    if self._known.evidence is None and turn.evidence is not None:
+                        self._known.evidence, self._known.refining = turn.evidence, 0.0
         if (grown := works.growing.take()) is not None and self._is_of_scan(grown.order):
-            self._surface, self._seen, self._changed = grown.surface, grown.seen, True
+            self._known.surface, self._known.seen, self._changed = grown.surface, grown.seen, True
         if (refining := works.refining.take()) is not None and self._is_of_scan(refining.order):
-            self._refining, self._changed = refining.share, True
+            self._known.refining, self._changed = refining.share, True
         if (scanned := works.scanned.take()) is not None and self._is_of_scan(scanned.order):
             self._changed = True
             if isinstance(scanned, Known):
@@ -210,24 +169,22 @@ class MirrorSession:
                 self._tell(scanned.reason, now)
         self._read_wardrobe_mail(now)
         if (kept := works.kept.take()) is not None and kept.order.visit == self._visit:
-            self._keeping, self._keeping_asked, self._changed = kept.keeping, False, True
+            self._known.keeping, self._known.keeping_asked, self._changed = kept.keeping, False, True
             if kept.keeping is None:
                 self._tell(kept.reason, now)
 
     def _read_wardrobe_mail(self, now: float) -> None:
         works = self.works
         if (share := works.sewing_share.take()) is not None and share.order.visit == self._visit:
-            self._sewing_share, self._changed = share.share, True
+            self._known.sewing_share, self._changed = share.share, True
         if (refused := works.refused.take()) is not None and refused.order.visit == self._visit:
             self._changed = True
-            self._sew(self._wardrobe.refuse(refused.number))
+            self._sew(self._known.wardrobe.refuse(refused.number))
             self._tell(refused.reason, now)
         if (shown := works.shown.take()) is not None and shown.order.visit == self._visit and self._shopper:
-            self._dressed, self._changed = shown.dressed, True
-            self._wardrobe.show(shown.number)
-            if shown.dressed.captured_at != self._shown_capture:
-                self._shown_capture = shown.dressed.captured_at
-                self._latency.add(now, now - shown.dressed.captured_at)
+            self._known.dressed, self._changed = shown.dressed, True
+            self._known.wardrobe.show(shown.number)
+            self._rates.add_dressed(now, shown.dressed.captured_at)
 
     def _is_of_scan(self, order: Order) -> bool:
         return order.visit == self._visit and order.scan == self._scan and self._screen is Screen.SCAN
@@ -240,7 +197,7 @@ class MirrorSession:
             case c.Begin() if screen is Screen.ATTRACT:
                 self._enter(Screen.CONSENT, now)
             case c.Consent(given=True) if screen is Screen.CONSENT and self._wiped:
-                self._consent = ConsentGiven(self._wall())
+                self._known.consent = ConsentGiven(self._wall())
                 self._scan += 1
                 self._enter(Screen.SCAN, now)
             case c.Consent(given=False) if screen is Screen.CONSENT:
@@ -255,7 +212,7 @@ class MirrorSession:
             case c.ScanAgain() if screen in SERVING:
                 self._scan_again(now)
             case c.See():
-                self._see_as = wish.as_
+                self._known.see_as = wish.as_
             case c.BackToMirror() if screen is Screen.KEEP:
                 self._enter(Screen.MIRROR, now)
             case c.Keep() if screen is Screen.KEEP:
@@ -271,61 +228,43 @@ class MirrorSession:
                 _log.debug("%s is not heard on the screen %s", wish, screen.value)
 
     def _alter(self, wish: c.Command, now: float) -> None:
-        wardrobe = self._wardrobe
         try:
-            match wish:
-                case c.TryOn():
-                    self._sew(wardrobe.try_on(wish.index))
-                case c.Alter():
-                    self._sew(wardrobe.alter(wish.name, wish.value, wish.final))
-                case c.ChooseFabric():
-                    if wish.name not in fabric_names():
-                        raise UsageError(f"there is no fabric {wish.name!r} here")
-                    self._sew(wardrobe.change_fabric(wish.name))
-                case c.ChoosePrint():
-                    self._sew(wardrobe.change_print(wish.printed))
-                case c.ChooseColor():
-                    self._sew(wardrobe.change_color(wish.color))
-                case c.Undo():
-                    self._sew(wardrobe.undo())
-                case c.Redo():
-                    self._sew(wardrobe.redo())
-                case _:
-                    _log.debug("%s is not heard on the screen %s", wish, self._screen.value)
+            self._sew(self._known.wardrobe.hear(wish))
         except UsageError as error:
             self._tell(str(error), now)
 
     def _sew(self, worn: Worn | None) -> None:
         if worn is not None and self._shopper is not None:
-            self._sewing_share = 0.0
-            self._garments = self._wardrobe.number
-            self.works.sew(Sewing(self._order(), self._wardrobe.number, worn, self._shopper))
+            self._known.sewing_share = 0.0
+            self._garments = self._known.wardrobe.number
+            self.works.sew(Sewing(self._order(), self._known.wardrobe.number, worn, self._shopper))
 
     def _keep(self, now: float) -> None:
+        known = self._known
         if self._keeper is None:
             self._tell("Profiles cannot be kept on this mirror.", now)
-        elif self._shopper and self._consent and self._keep_notice and not self._keeping_asked:
-            self._keeping_asked = True
-            keepsake = Keepsake(self._order(), self._shopper, self._wardrobe.worn, self._consent, self._keep_notice)
-            self.works.keep(keepsake)
+        elif known.shopper and known.consent and known.keep_notice and not known.keeping_asked:
+            known.keeping_asked = True
+            worn = known.wardrobe.worn
+            self.works.keep(Keepsake(self._order(), known.shopper, worn, known.consent, known.keep_notice))
 
     # ---------------------------------------------------------------- the course of a visit
 
     def _enter(self, screen: Screen, now: float) -> None:
         self._screen, self._since, self._changed = screen, now, True
         # The day of erasure counts from when the question is asked; what is kept is what was shown.
-        self._keep_notice = self._keeper.notice() if self._keeper and screen is Screen.KEEP else None
+        self._known.keep_notice = self._keeper.notice() if self._keeper and screen is Screen.KEEP else None
 
     def _know(self, shopper: Shopper, now: float) -> None:
-        self._shopper, self._evidence = shopper, None
+        self._known.shopper, self._known.evidence = shopper, None
         self._enter(Screen.REVEAL, now)
-        self._sew(self._wardrobe.begin())
+        self._sew(self._known.wardrobe.begin())
 
     def _scan_again(self, now: float) -> None:
         """Once more from the beginning of the turn; what was known of the body is dropped."""
-        consent = self._consent
+        consent = self._known.consent
         self._wipe(now)
-        self._consent = consent
+        self._known.consent = consent
         self._scan += 1
         self._enter(Screen.SCAN, now)
 
@@ -343,22 +282,11 @@ class MirrorSession:
         self.works.clear()
 
     def _forget(self) -> None:
-        self._moment: CameraMoment | None = None
-        self._evidence = None
-        self._guidance = Guidance.STEP_IN
-        self._turned = self._share = 0.0
-        self._refining: float | None = None
-        self._surface = self._seen = None
-        self._shopper: Shopper | None = None
-        self._dressed: Dressed | None = None
-        self._wardrobe = Wardrobe(self._rack, self._garments)
-        self._see_as = SeeAs.AVATAR
-        self._keeping: Keeping | None = None
-        self._keeping_asked = False
-        self._keep_notice: Notice | None = None
-        self._consent: ConsentGiven | None = None
-        self._sewing_share = 0.0
-        self._changed = True
+        self._known, self._changed = Visit(Wardrobe(self._rack, self._garments)), True
+
+    @property
+    def _shopper(self) -> Shopper | None:
+        return self._known.shopper
 
     def _watch_time(self, now: float) -> None:
         patience, presence = self._patience, self._presence
@@ -376,7 +304,7 @@ class MirrorSession:
             case Screen.CONSENT if spent > patience.consent or min(gone, spent) > patience.step_in:
                 self._armed = False
                 self._enter(Screen.ATTRACT, now)
-            case Screen.SCAN if min(gone, spent) > patience.step_in or spent > patience.scan:
+            case Screen.SCAN if min(gone, spent) > patience.step_in or spent > self._scan_patience:
                 self._leave(now)
             case Screen.REVEAL if min(gone, spent) > patience.absent or spent > patience.reveal:
                 self._leave(now)
@@ -386,6 +314,12 @@ class MirrorSession:
                 self._leave(now)
             case Screen.GOODBYE if spent > patience.goodbye and self._wiped:
                 self._enter(Screen.ATTRACT, now)
+
+    @property
+    def _scan_patience(self) -> float:
+        """Who has turned is not sent away because the machine is slow."""
+        turning = self._known.evidence is None
+        return self._patience.scan + (0.0 if turning else self._patience.refinement)
 
     def _watch_wipe(self, now: float) -> None:
         if self.works.forgotten(self._visit):
@@ -432,7 +366,7 @@ class MirrorSession:
         self._enter(self._resume, now)
         if self._resume in SERVING:
             # The garment may be what was lost.
-            self._sew(self._wardrobe.again())
+            self._sew(self._known.wardrobe.again())
 
     def _tell(self, notice: str, now: float) -> None:
         self._notice, self._notice_at, self._changed = notice, now, True
@@ -441,12 +375,7 @@ class MirrorSession:
 
     def _compose(self, now: float) -> Snapshot:
         self._sequence += 1
-        screen, wardrobe = self._screen, self._wardrobe
-        serving = screen in SERVING
-        scan = None
-        if screen is Screen.SCAN:
-            guidance = Guidance.DONE if self._refining is not None else self._guidance
-            scan = ScanProgress(guidance, self._turned, self._share, self._refining, self._surface, self._seen)
+        screen = self._screen
         snapshot = Snapshot(
             sequence=self._sequence,
             now=now,
@@ -454,55 +383,16 @@ class MirrorSession:
             screen_since=self._since,
             camera_problem=self._camera_problem,
             maintenance=self._maintenance if screen is Screen.MAINTENANCE else "",
-            scan=scan,
+            scan=self._known.progress if screen is Screen.SCAN else None,
             rack=self._rack,
             fabrics=fabric_names(),
             prints=PRINTS,
             colors=COLORS,
             notice=self._notice,
             can_keep=self._keeper is not None,
-            rates=self._rates(now),
+            rates=self._rates(now) | {"wipe_s": self._wipe_s},
         )
-        if not serving:
-            return snapshot
-        waiting = wardrobe.waiting and self._shopper is not None
-        return replace(
-            snapshot,
-            camera=self._moment,
-            shopper=self._shopper,
-            see_as=self._see_as,
-            dressed=self._dressed,
-            worn=wardrobe.worn,
-            chosen=wardrobe.chosen,
-            choices=wardrobe.choices,
-            can_undo=wardrobe.can_undo,
-            can_redo=wardrobe.can_redo,
-            busy="keeping your profile" if self._keeping_asked else WAITING if waiting else "",
-            busy_share=self._sewing_share if waiting else 0.0,
-            keeping=self._keeping,
-            keep_notice=self._keep_notice.words if self._keep_notice else "",
-        )
-
-    def _rates(self, now: float) -> dict[str, float]:
-        """Steps a second of every stage that works, delays in milliseconds (`..._ms`), and what was left out."""
-        if now - self._rated_at < RATE_EVERY_S:
-            return self._last_rates | {"wipe_s": self._wipe_s}
-        self._rated_at = now
-        rates: dict[str, float] = {}
-        for worker in self.works.workers:
-            if (rate := worker.meter.rate(now)) > 0.0:
-                rates[worker.name] = rate
-                rates[f"{worker.name}_p50_ms"] = 1e3 * worker.meter.percentile(now, 50.0)
-                rates[f"{worker.name}_p99_ms"] = 1e3 * worker.meter.percentile(now, 99.0)
-        for name, meter in (("latency", self._latency), ("picture_latency", self._picture_latency)):
-            if meter.rate(now) > 0.0:
-                rates[f"{name}_p50_ms"] = 1e3 * meter.percentile(now, 50.0)
-                rates[f"{name}_p95_ms"] = 1e3 * meter.percentile(now, 95.0)
-        rates["dropped_frames"] = float(self.works.dropped_frames)
-        rates["missed_cloth_steps"] = float(self.works.missed_beats)
-        rates["wipe_s"] = self._wipe_s
-        self._last_rates = rates
-        return rates
+        return self._known.shown(snapshot) if screen in SERVING else snapshot
 
 
 def open_session(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from game.designs import design_named
 from game.live.history import History
 from game.materials import Print
+from game.protocol import commands as c
 from game.protocol.snapshot import Choice, RackItem, Worn
+from game.rack import fabric_names
 from solver.errors import UsageError
 
+_log = logging.getLogger("cheval")
 WAITING = "cutting and sewing"
 
 
@@ -80,6 +84,26 @@ class Wardrobe:
         """What must be made once more, since it was lost; None where nothing was worn."""
         return self._order() if self.number > self._first_number else None
 
+    def hear(self, wish: c.Command) -> Worn | None:
+        """What must be made for `wish`; None where nothing. Raises `UsageError` for what is not to be had here."""
+        match wish:
+            case c.TryOn():
+                return self.try_on(wish.index)
+            case c.Alter():
+                return self.alter(wish.name, wish.value, wish.final)
+            case c.ChooseFabric():
+                return self.change_fabric(wish.name)
+            case c.ChoosePrint():
+                return self.change_print(wish.printed)
+            case c.ChooseColor():
+                return self.change_color(wish.color)
+            case c.Undo():
+                return self.undo()
+            case c.Redo():
+                return self.redo()
+        _log.debug("%s is no wish for the wardrobe", wish)
+        return None
+
     def try_on(self, index: int) -> Worn | None:
         """Entry `index` of the rack. Returns what must be made, None where nothing. Raises `UsageError`."""
         if not 0 <= index < len(self.rack):
@@ -94,7 +118,9 @@ class Wardrobe:
         return self._want(replace(self._wanted, worn=replace(worn, options={**worn.options, name: value})), final)
 
     def change_fabric(self, name: str) -> Worn | None:
-        """Another fabric."""
+        """Another fabric. Raises `UsageError` for one that is not here."""
+        if name not in fabric_names():
+            raise UsageError(f"there is no fabric {name!r} here")
         return self._want(replace(self._wanted, worn=replace(self._wanted.worn, fabric=name)), True)
 
     def change_print(self, printed: Print) -> Worn | None:

@@ -52,6 +52,8 @@ class Turnable(Protocol):
     """Set when there may be something to do."""
     threads: int
     """How many threads its kernels may use."""
+    niceness: int
+    """How readily its thread gives way to others, 0 to 19."""
 
     def turn(self) -> float:
         """Does one piece of work, if there is any. Returns after how long it wants to be turned again [s]: 0 at once,
@@ -78,6 +80,7 @@ class Worker(Generic[In, Out]):
         pause: Callable[[Order, float], float] | None = None,
         clear: Callable[[], None] = lambda: None,
         threads: int = 1,
+        niceness: int = 0,
     ) -> None:
         """`make()` opens the stage; `take(order, now)` is its next piece of work, None where there is none;
         `deliver` is given what it makes of it; `pause(order, now)` is how long until there may be work that no bell
@@ -85,6 +88,7 @@ class Worker(Generic[In, Out]):
         self.name = name
         self.bell = threading.Event()
         self.threads = threads
+        self.niceness = niceness
         self.trouble: Failure | None = None
         """Set from a failure until the stage works again."""
         self.failure_count = 0

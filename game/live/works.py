@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from capture.shopper import ShopperLandmarker
 from capture.source import FrameSource
-from game.live.clock import Clock, Metronome
+from game.live.clock import Clock, Metronome, Pace
 from game.live.mailbox import Mailbox
 from game.live.messages import (
     Captured,
@@ -44,7 +44,11 @@ from solver.pose_motion import Stance
 WATCH_EVERY_S = 0.2
 """While nobody is served a look now and then is enough."""
 
+LOOKS_PER_S = 15.5, 60.0
+"""At the mirror, at least and at most: where the cloth would be late, frames are passed over."""
 ALL_CORES = 1024
+BACKGROUND = 5
+"""Niceness of what nobody sees at once: under load it gets a third of what others get."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ class Works:
         self._order = Order()
         self._bells: list[threading.Event] = []
         self._metronome = Metronome(FRAME_S)
+        self._pace = Pace(*LOOKS_PER_S)
+        self._passed_over = 0
         self._watched_at = -math.inf
         self._last_tracked: Tracked | None = None
         self._capture: CaptureStage | None = None
@@ -111,6 +117,7 @@ class Works:
             clear=lambda: _clear(self._to_reconstruct),
             # The final body is made while little else is done.
             threads=ALL_CORES,
+            niceness=BACKGROUND,
         )
         self.tailor = Worker(
             "tailor",
@@ -120,6 +127,7 @@ class Works:
             order,
             clock,
             clear=lambda: _clear(self._to_sew),
+            niceness=BACKGROUND,
         )
         self.cloth = Worker(
             "cloth",
@@ -160,8 +168,8 @@ class Works:
 
     @property
     def dropped_frames(self) -> int:
-        """Frames that came while tracking was busy with an older one."""
-        return self._frames.dropped_count
+        """Frames that came while tracking was busy with an older one, or gave way to the cloth."""
+        return self._frames.dropped_count + self._passed_over
 
     @property
     def last_tracked(self) -> Tracked | None:
@@ -240,6 +248,9 @@ class Works:
             if now - self._watched_at < WATCH_EVERY_S:
                 return None
             self._watched_at = now
+        elif order.task is Task.FOLLOW and not self._pace.is_due(now, self.missed_beats):
+            self._passed_over += 1
+            return None
         return Look(order, captured)
 
     def _on_tracked(self, item: Tracked) -> None:

@@ -202,3 +202,13 @@ class Target:
         pixels = np.frombuffer(self._texture.get_ram_image(), np.uint8).reshape(height, width, -1)
         code = cv2.COLOR_BGRA2RGB if pixels.shape[2] == 4 else cv2.COLOR_BGR2RGB
         return cv2.flip(cv2.cvtColor(pixels, code), 0)  # pyright: ignore[reportReturnType]
+
+
+def smooth_texture(name: str) -> Texture:
+    """A texture that is interpolated and ends in its edge's colour."""
+    texture = Texture(name)
+    texture.set_minfilter(SamplerState.FT_linear)
+    texture.set_magfilter(SamplerState.FT_linear)
+    texture.set_wrap_u(SamplerState.WM_clamp)
+    texture.set_wrap_v(SamplerState.WM_clamp)
+    return texture

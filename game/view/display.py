@@ -9,8 +9,8 @@ from panda3d.core import PTA_uchar, RenderState, TransformState
 from game.view.context import Context, Target, WindowOptions
 from game.view.interface.canvas import Canvas
 from game.view.interface.inputs import Hands, Inputs
+from game.view.layers import open_pipeline
 from game.view.looking_glass import LookingGlass
-from game.view.pipeline import Pipeline
 from game.view.quality import tier_for
 from game.view.stage import Stage
 
@@ -44,8 +44,8 @@ class Display:
             size = (window.get_x_size(), window.get_y_size())
         self._target = Target(self._output, always=False)
         self.size = size
-        self.pipeline = Pipeline(self.context, size, self.quality, self._output)
-        self.canvas = Canvas(self._output, size)
+        self.pipeline = open_pipeline(self.context, size, self.quality, self._output, kept=window is None)
+        self.canvas = Canvas(self.pipeline.interface_output, size)
         self.stage = Stage(size, self.quality, self.context, self.pipeline)
         self.glass = LookingGlass(self.pipeline)
         self._shown: Stage | LookingGlass = self.stage
@@ -95,6 +95,9 @@ class Display:
 
     def draw(self, read: bool = False) -> NDArray[np.uint8] | None:
         """Draws one picture; with `read` returns it: sRGB, shape (H, W, 3)."""
+        changed = self.canvas.take_changed()
+        if changed is not None:
+            self.pipeline.renew_interface(*changed)
         if self._shown is self.stage:
             self.stage.prepare(self._mirrored)
         else:
@@ -103,6 +106,9 @@ class Display:
         if read:
             self._target.request()
         self.context.engine.render_frame()
+        if self.context.window is not None:
+            # Else it is shown when the next one begins: a whole picture later.
+            self.context.engine.flip_frame()
         # Without ShowBase nobody else does it, and states keep textures alive.
         RenderState.garbage_collect()
         TransformState.garbage_collect()

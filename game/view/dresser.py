@@ -8,7 +8,7 @@ from game.assets import load_body_model
 from game.protocol.snapshot import Shopper, Snapshot, Worn
 from game.view.camera import Crop
 from game.view.display import Display
-from game.view.figures import outer_faces
+from game.view.figures import mean_figure, outer_faces
 
 TUCK_EVERY = 30
 """Pictures between two looks at which skin lies under cloth."""
@@ -77,8 +77,7 @@ class Dresser:
         glass.show_frame(camera.frame, camera.ground.T_wc if camera.ground else None, crop=crop)
         if dressed is None:
             return
-        model = load_body_model()
-        glass.set_body(outer_faces(), model.vertex_count)
+        glass.set_body(outer_faces(), mean_figure())
         glass.hide_behind(camera.body.vertices if camera.body is not None else dressed.body)
         versions = tuple(mesh.version for mesh, _ in dressed.garments)
         if versions != self._in_glass:

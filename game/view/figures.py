@@ -21,7 +21,7 @@ from panda3d.core import (
 
 from game.assets import load_body_model
 from game.view.camera import panda_matrix
-from game.view.geometry import DynamicMesh
+from game.view.geometry import DynamicMesh, blend
 from game.view.model import SEEN
 from game.view.shaders import program
 from solver.body import canonical_pose, joint_transforms, shape_body, skin
@@ -53,7 +53,9 @@ class Figurine:
     def __init__(self, parent: NodePath):
         self._root = parent.attach_new_node("figurine")
         self._shown: Mesh | None = None
-        self._tall = 1.7
+        self._box = np.zeros((8, 3))
+        self.corners = np.zeros((8, 3), np.float32)
+        """Of a box about it where it was last placed [m], (8, 3), frame w."""
 
     def show(self, surface: Mesh, seen: NDArray[np.float32] | None) -> None:
         """Its triangles; `seen` (N,) is 0 where they are inferred, 1 where they were seen."""
@@ -66,6 +68,8 @@ class Figurine:
         mesh = DynamicMesh("surface", surface.faces, count, {"seen": np.ascontiguousarray(share[:, None])})
         vertices = np.ascontiguousarray(surface.vertices, np.float32)
         mesh.update(vertices, NormalField(surface.faces, count)(vertices))
+        bounds = np.stack((vertices.min(0), vertices.max(0)))
+        self._box = bounds[np.indices((2, 2, 2)).reshape(3, -1).T, np.arange(3)]
         path = self._root.attach_new_node(mesh.node)
         path.set_shader(program("clay"))
         path.set_bin("fixed", 20)
@@ -85,7 +89,9 @@ class Figurine:
         local = np.eye(4)
         local[:3, :3] = upright @ spin * (height / tall)
         local[:3, 3] = at
-        self._root.set_mat(panda_matrix(np.asarray(T_wc, np.float64) @ local))
+        placed = np.asarray(T_wc, np.float64) @ local
+        self._root.set_mat(panda_matrix(placed))
+        self.corners = (self._box @ placed[:3, :3].T + placed[:3, 3]).astype(np.float32)
 
     def hide(self) -> None:
         """Nothing."""
@@ -104,6 +110,7 @@ class Tapes:
         self._root = parent.attach_new_node("tapes")
         self._root.set_shader(program("tape"))
         self._root.set_bin("fixed", 12)
+        blend(self._root)
         self._root.show_through(SEEN)
 
     def show(self, paths: Sequence[NDArray], color: tuple[float, float, float, float], thickness: float) -> None:

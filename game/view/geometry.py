@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 from panda3d.core import (
+    ColorBlendAttrib,
     Geom,
     GeomEnums,
     GeomNode,
@@ -17,6 +18,7 @@ from panda3d.core import (
     InternalName,
     NodePath,
     OmniBoundingVolume,
+    TransparencyAttrib,
 )
 
 NUMBERS = {np.dtype(np.float32): GeomEnums.NT_float32, np.dtype(np.uint8): GeomEnums.NT_uint8}
@@ -46,11 +48,11 @@ class DynamicMesh:
             self.set_column(column, values)
 
         triangles = GeomTriangles(GeomEnums.UH_static)
-        triangles.set_index_type(GeomEnums.NT_uint32)
+        self._index = np.dtype(np.uint16 if vertex_count <= 0xFFFF else np.uint32)
+        triangles.set_index_type(GeomEnums.NT_uint16 if self._index == np.uint16 else GeomEnums.NT_uint32)
         indices = triangles.modify_vertices()
         indices.unclean_set_num_rows(faces.size)
-        self._triangles = triangles
-        self._copy(indices, np.ascontiguousarray(faces, np.uint32))
+        self._copy(indices, np.ascontiguousarray(faces, self._index))
         triangles.close_primitive()
         self._geom = Geom(self._data)
         self._geom.add_primitive(triangles)
@@ -70,7 +72,7 @@ class DynamicMesh:
         """Other triangles of the same vertices, (F, 3)."""
         indices = self.node.modify_geom(0).modify_primitive(0).modify_vertices()
         indices.unclean_set_num_rows(faces.size)
-        self._copy(indices, np.ascontiguousarray(faces, np.uint32))
+        self._copy(indices, np.ascontiguousarray(faces, self._index))
 
     def set_column(self, column: str, values: NDArray) -> None:
         """New values of one of the other columns."""
@@ -92,3 +94,14 @@ def whole_picture(name: str) -> NodePath:
     root.set_depth_test(False)
     root.set_depth_write(False)
     return root
+
+
+def blend(path: NodePath) -> None:
+    """Lays `path` over what is there by its opacity; where nothing is there yet, colours are left multiplied by it."""
+    path.set_transparency(TransparencyAttrib.M_alpha)
+    path.set_attrib(
+        ColorBlendAttrib.make(
+            ColorBlendAttrib.M_add, ColorBlendAttrib.O_incoming_alpha, ColorBlendAttrib.O_one_minus_incoming_alpha,
+            ColorBlendAttrib.M_add, ColorBlendAttrib.O_one, ColorBlendAttrib.O_one_minus_incoming_alpha,
+        )
+    )  # fmt: skip

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from panda3d.core import BitMask32, CullFaceAttrib, NodePath, TransparencyAttrib
+from panda3d.core import BitMask32, CullFaceAttrib, NodePath
 
-from game.view.geometry import DynamicMesh
+from game.view.drawing_order import drawing_order
+from game.view.geometry import DynamicMesh, blend
 from game.view.quality import Quality
 from game.view.shaders import program
 from solver.mesh import thinned_faces
@@ -20,6 +21,27 @@ REFLECTED_M = 0.5
 """The floor mirrors what is lower than this."""
 PROXY_CELL_M = 0.03
 """Details of a shadow finer than this are lost in its penumbra."""
+COARSE_CELL_M = 0.006
+"""A software rasteriser draws no finer body: two or three pixels of a whole person."""
+HEAD_SHARE = 0.17
+"""Of a body's height, from the top."""
+AWAY = 0.3
+"""Where normals look away from the eye by more than this (a cosine) is the far side, for some pictures more."""
+
+
+def far_side(vertices: NDArray[np.float32], normals: NDArray[np.float32], eye: NDArray) -> NDArray[np.bool_]:
+    """Which vertices (V, 3) [m], (V,), lie on the side that cannot be seen from `eye` [m], (3,), even after a few
+    pictures more."""
+    toward = eye.astype(np.float32) - vertices
+    facing = np.einsum("vi,vi->v", toward, normals)
+    return facing < -AWAY * np.sqrt(np.einsum("vi,vi->v", toward, toward))
+
+
+def coarse_body(rest: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The triangles (F, 3) of a body at `rest` (V, 3) [m], coarser but for the head: faces must stay themselves."""
+    height = rest[:, 2] - rest[:, 2].min()
+    head = (height[faces] > (1.0 - HEAD_SHARE) * height.max()).any(1)
+    return np.concatenate((thinned_faces(rest, faces[~head], COARSE_CELL_M), faces[head]))
 
 
 class Part:
@@ -32,17 +54,14 @@ class Part:
         faces: NDArray[np.int32],
         columns: Mapping[str, NDArray],
         source: NDArray[np.int32] | None,
+        rest: NDArray[np.float32],
         mask: BitMask32,
     ):
         """`faces` index drawn vertices, the rows of `columns`; `source` (N,) are their simulation vertices, by default
-        the same ones."""
-        used, index = np.unique(faces, return_inverse=True)
-        self._rows = None if len(used) == used[-1] + 1 else used
-        if self._rows is not None:
-            faces = index.reshape(-1, 3).astype(np.int32)
-            columns = {column: values[used] for column, values in columns.items()}
-            source = used.astype(np.int32) if source is None else source[used]
-        self._source = source
+        the same ones, which lie at `rest` (V, 3) once."""
+        used, faces = drawing_order(faces, rest if source is None else rest[source])
+        columns = {column: np.ascontiguousarray(values[used]) for column, values in columns.items()}
+        self._source = used if source is None else source[used]
         self._faces = faces
         self._drawn = np.zeros((2, len(next(iter(columns.values()))), 3), np.float32)
         self._mesh = DynamicMesh(name, faces, len(self._drawn[0]), columns)
@@ -55,20 +74,18 @@ class Part:
 
     def update(self, vertices: NDArray[np.float32], normals: NDArray[np.float32]) -> None:
         """Positions and normals of the simulation vertices."""
-        if self._source is not None:
-            np.take(vertices, self._source, 0, self._drawn[0], mode="clip")
-            np.take(normals, self._source, 0, self._drawn[1], mode="clip")
-            vertices, normals = self._drawn
-        self._mesh.update(vertices, normals)
+        np.take(vertices, self._source, 0, self._drawn[0], mode="clip")
+        np.take(normals, self._source, 0, self._drawn[1], mode="clip")
+        self._mesh.update(*self._drawn)
 
     def leave_out(self, covered: NDArray[np.bool_]) -> None:
         """Draws no triangle between simulation vertices that are all `covered`, (V,)."""
-        drawn = covered if self._source is None else covered[self._source]
+        drawn = covered[self._source]
         self._mesh.set_faces(self._faces[~drawn[self._faces].all(1)])
 
     def set_column(self, column: str, values: NDArray) -> None:
         """New values of a column, one row per simulation vertex."""
-        self._mesh.set_column(column, values if self._source is None else values[self._source])
+        self._mesh.set_column(column, values[self._source])
 
 
 class Model:
@@ -94,19 +111,26 @@ class Model:
         """Positions [m] of the last update, shape (V, 3), frame w."""
         self.normals = np.zeros((self.vertex_count, 3), np.float32)
         self._covered = np.zeros(self.vertex_count, bool)
+        self._open_inside = np.zeros(self.vertex_count, bool)
         drawn = faces if drawn_faces is None else drawn_faces
         shader = f"{kind}_detail" if quality.detail else kind
         self.path = NodePath(kind)
         self.mirrored = NodePath(f"{kind}-mirrored")
         skin = drawn if eyes is None or not eyes.any() else drawn[~eyes]
+        if quality.still_backdrop and source is None:
+            skin = coarse_body(rest, skin)
         # A software rasteriser throws the shadow of a coarser mesh.
-        self._parts = [Part(kind, shader, skin, columns, source, SEEN if quality.still_backdrop else SEEN | CASTING)]
+        self._parts = [
+            Part(kind, shader, skin, columns, source, rest, SEEN if quality.still_backdrop else SEEN | CASTING)
+        ]
+        self._caster: Part | None = None
         if quality.still_backdrop:
             proxy = thinned_faces(rest, faces, PROXY_CELL_M)
             blank = {"offset": np.zeros((self.vertex_count, 1), np.float32)}
-            self._parts.append(Part(f"{kind}-caster", "shadow", proxy, blank, None, CASTING))
+            self._caster = Part(f"{kind}-caster", "shadow", proxy, blank, None, rest, CASTING)
+            self._caster.path.reparent_to(self.path)
         if eyes is not None and eyes.any():
-            self._parts.append(Part("eyes", f"{shader}_eyes", drawn[eyes], columns, source, SEEN))
+            self._parts.append(Part("eyes", f"{shader}_eyes", drawn[eyes], columns, source, rest, SEEN))
         for part in self._parts:
             part.path.reparent_to(self.path)
         self.path.set_bin("fixed", 10)
@@ -128,18 +152,30 @@ class Model:
             else:
                 self._reflection.path.hide()
 
+    def cast(self) -> None:
+        """The next picture's shadow is thrown anew."""
+        if self._caster is not None:
+            self._caster.update(self.vertices, self.normals)
+
     def set_column(self, column: str, values: NDArray) -> None:
         """New values of a column, one row per simulation vertex."""
         for part in (*self._parts, *((self._reflection,) if self._reflection else ())):
             if column in part.columns:
                 part.set_column(column, values)
 
-    def leave_out(self, covered: NDArray[np.bool_]) -> None:
+    def cover(self, covered: NDArray[np.bool_]) -> None:
         """Nobody can see what lies between simulation vertices that are all `covered`, (V,): it throws its shadow
         only."""
-        if not np.array_equal(covered, self._covered):
-            self._covered = covered
-            self._parts[0].leave_out(covered)
+        self._covered = covered
+
+    def open_inside(self, seen: NDArray[np.bool_]) -> None:
+        """Of simulation vertices that are `seen`, (V,), the wrong side may be seen as well: they have no far side."""
+        self._open_inside = seen
+
+    def leave_out(self, eye: NDArray) -> None:
+        """Draws neither what is covered nor the far side, seen from `eye` [m], (3,), until it is called again."""
+        away = far_side(self.vertices, self.normals, eye)
+        self._parts[0].leave_out(away & ~self._open_inside | self._covered)
 
     def set_inputs(self, inputs: Mapping[str, object]) -> None:
         """Sets uniforms."""
@@ -161,9 +197,9 @@ class Model:
         if not len(faces):
             return
         over = "_over" if quality.still_backdrop else ""
-        self._reflection = Part(f"{kind}-mirrored", f"{kind}_mirrored{over}", faces, columns, source, SEEN)
+        self._reflection = Part(f"{kind}-mirrored", f"{kind}_mirrored{over}", faces, columns, source, rest, SEEN)
         self._reflection.path.reparent_to(self.mirrored)
         self.mirrored.set_bin("fixed", 20)
         self.mirrored.set_attrib(CullFaceAttrib.make(CullFaceAttrib.M_cull_counter_clockwise))
         if quality.still_backdrop:
-            self.mirrored.set_transparency(TransparencyAttrib.M_alpha)
+            blend(self.mirrored)

@@ -30,7 +30,6 @@ PROGRAMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "floor_shade": ("floor.vert", "floor_shade.frag", ()),
     "floor_light": ("floor_light.vert", "floor_light.frag", ()),
     "floor_light_quick": ("floor_light.vert", "floor_light.frag", ("TAPS 14",)),
-    "backdrop": ("backdrop.vert", "backdrop.frag", ()),
     "cloth_glass": ("mesh_quick.vert", "cloth_quick.frag", ("QUICK", "GLASS")),
     "cast": ("cast.vert", "cast.frag", ()),
     "depth": ("depth.vert", "shadow.frag", ()),
@@ -41,10 +40,16 @@ PROGRAMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "plate": ("plate.vert", "plate.frag", ()),
     "plate_picture": ("plate.vert", "plate.frag", ("PICTURE",)),
     "ring": ("plate.vert", "ring.frag", ()),
-    "copy": ("finish.vert", "copy.frag", ()),
-    "copy_smooth": ("finish.vert", "copy.frag", ("SMOOTH",)),
-    "enlarge": ("finish.vert", "copy.frag", ("ENLARGE",)),
     "finish": ("finish.vert", "finish.frag", ()),
+} | {
+    f"layers{figures}{words}{how}": (
+        "finish.vert",
+        "layers.frag",
+        tuple(word[1:].upper() for word in (figures, words, how) if word),
+    )
+    for figures in ("", "_figures")
+    for words in ("", "_words")
+    for how in ("", "_enlarged", *(("_smooth",) if figures else ()))
 }
 
 

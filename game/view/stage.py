@@ -10,8 +10,10 @@ from panda3d.core import CullFaceAttrib, NodePath
 from game.appearance import BodyPaint
 from game.materials import Optics, Print, cloth_inputs, optics_of
 from game.view.camera import Camera
+from game.view.cells import Cells
 from game.view.context import Context
 from game.view.coverage import hidden_depth, out_of_sight
+from game.view.layers import open_pipeline
 from game.view.lights import LightRig
 from game.view.model import SEEN, Model
 from game.view.pipeline import Pipeline
@@ -24,6 +26,12 @@ from solver.mesh import split_at_seams
 
 # What the polished floor mirrors where it mirrors no person: the wall's lower part, sRGB.
 FLOOR_SHINE = (0.79, 0.77, 0.75)
+
+
+MOVED_M = 0.25
+"""A camera that moved so far since sees other triangles [m]."""
+INSIDE_M = 0.15
+"""So far from an edge the wrong side of a garment may be seen [m]."""
 
 
 class Stage:
@@ -56,7 +64,7 @@ class Stage:
         self._target = self.context.open_target("finished", size, sort=10) if pipeline is None else None
         if pipeline is None:
             assert self._target is not None
-            pipeline = Pipeline(self.context, size, quality, self._target.buffer)
+            pipeline = open_pipeline(self.context, size, quality, self._target.buffer)
         self.pipeline = pipeline
         self.eye = self.root.attach_new_node(CameraNode("eye"))
         self.eye.node().set_camera_mask(SEEN)
@@ -69,6 +77,7 @@ class Stage:
         self._garments: list[Model] = []
         self._edges: list[NDArray[np.float32]] = []
         self._pictures = 0
+        self._culled_from = np.full(3, np.inf)
         self.place_studio((0.0, 0.0))
 
     def place_studio(self, center: tuple[float, float] | NDArray, azimuth: float = 0.0) -> None:
@@ -131,6 +140,7 @@ class Stage:
         particle_edge = np.full(model.vertex_count, np.inf, np.float32)
         np.minimum.at(particle_edge, source, edge)
         self._edges.append(particle_edge)
+        model.open_inside(particle_edge < INSIDE_M)
         self.set_fabric(len(self._garments) - 1, cloth, printed)
         return len(self._garments) - 1
 
@@ -161,7 +171,7 @@ class Stage:
             depth = hidden_depth(self._body.vertices, self._body.normals, layers)
             self._body.set_column("offset", (self._hair_depth - depth)[:, None])
             if self.quality.still_backdrop:
-                self._body.leave_out(out_of_sight(depth, self._body.faces))
+                self._body.cover(out_of_sight(depth, self._body.faces))
 
     def shade_folds(self, directions: int = 48) -> None:
         """Darken what lies deep in folds and under arms, from how everything stands now.
@@ -189,10 +199,22 @@ class Stage:
     def prepare(self, mirrored: bool = False) -> None:
         """Makes everything ready for the next picture that the engine draws. `mirrored` flips it last of all."""
         models = [model for model in (self._body, *self._garments) if model is not None]
-        self.studio.update_contact(self._center, [model.vertices for model in models])
-        self.root.set_shader_input("camera_position", tuple(map(float, self.camera.position)))
-        self.studio.look(self.eye, self.pipeline.scene_size)
+        eye = self.camera.position
         casting = self._pictures % self.quality.shadow_every == 0
+        if casting:
+            self.studio.update_contact(self._center, [model.vertices for model in models])
+            for model in models:
+                model.cast()
+        if self.quality.still_backdrop and (casting or np.linalg.norm(eye - self._culled_from) > MOVED_M):
+            self._culled_from = eye.copy()
+            for model in models:
+                model.leave_out(eye)
+        self.root.set_shader_input("camera_position", tuple(map(float, eye)))
+        behind = self.studio.look(self.eye, self.pipeline.scene_size)
+        if behind is not None:
+            self.pipeline.set_veil((0.0, 0.0, 0.0, 0.0), (0.0, 0.0))
+            self.pipeline.lay_behind(*behind)
+            self.pipeline.cover(self._cells(mirrored))
         self.lights.buffer.set_active(casting)
         self.studio.buffer.set_active(casting)
         self._pictures += 1
@@ -203,6 +225,7 @@ class Stage:
         """Draw none of the stage's own buffers: something else is shown."""
         for buffer in (self.lights.buffer, self.studio.buffer):
             buffer.set_active(False)
+        self.studio.rest()
         self._pictures = 0
 
     def render(self, mirrored: bool = False) -> NDArray[np.uint8]:
@@ -235,6 +258,15 @@ class Stage:
         self.context.close(self.lights.buffer)
         self.studio.close()
         self.root.remove_node()
+
+    def _cells(self, mirrored: bool) -> NDArray[np.bool_]:
+        """Where people, the floor's shade and its mirror image may be seen."""
+        cells = Cells(self.size, mirrored)
+        cells.mark_hull(self.camera, self.studio.shaded_floor)
+        for model in (self._body, *self._garments):
+            if model is not None:
+                cells.mark_points(self.camera, model.vertices)
+        return cells.marked()
 
     def _attach(self, model: Model) -> Model:
         model.path.reparent_to(self._people)

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from panda3d.core import Camera, GraphicsOutput, LMatrix4, NodePath, SamplerState, Texture, TransparencyAttrib
+from panda3d.core import Camera, GraphicsOutput, LMatrix4, NodePath, Texture
 
-from game.view.context import Context
-from game.view.geometry import DynamicMesh, whole_picture
+from game.view.context import Context, smooth_texture
+from game.view.geometry import DynamicMesh, blend, whole_picture
 from game.view.quality import Quality
 from game.view.shaders import program
+from game.view.still import Still
 
 CURVE_START, CURVE_RADIUS = 1.8, 1.7
 HALF_WIDTH, FRONT, TOP = 16.0, -16.0, 9.0
@@ -20,6 +21,8 @@ PAPER = (0.70, 0.668, 0.635)
 FLOOR_HALF = 1.5
 """The floor around the person is shaded per pixel, the rest of the paper per vertex [m]."""
 POLISH = 0.05
+SHADED = 0.85
+"""Share of that patch, from its middle, that a person darkens; floor_shade.frag."""
 
 CONTACT_CELLS = 96
 CONTACT_HALF_WIDTH = 0.9
@@ -50,16 +53,6 @@ def paper_roll() -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.boo
     return vertices, faces, patch
 
 
-def smooth_texture(name: str) -> Texture:
-    """A texture that is interpolated and ends in its edge's colour."""
-    texture = Texture(name)
-    texture.set_minfilter(SamplerState.FT_linear)
-    texture.set_magfilter(SamplerState.FT_linear)
-    texture.set_wrap_u(SamplerState.WM_clamp)
-    texture.set_wrap_v(SamplerState.WM_clamp)
-    return texture
-
-
 class Studio:
     """Backdrop and floor. Where something comes near the floor a small map darkens it, whatever its topology."""
 
@@ -79,7 +72,7 @@ class Studio:
             path.set_shader(program(name))
             path.set_bin("fixed", order)
         self.floor = self.node.find("floor*")
-        self.floor.set_transparency(TransparencyAttrib.M_alpha)
+        blend(self.floor)
         self.floor.set_depth_write(False)
         self.floor.set_shader_input("floor_half", FLOOR_HALF)
         self._contact = smooth_texture("contact")
@@ -95,7 +88,7 @@ class Studio:
         self.floor.set_shader_input("contact", self._contact)
         self._still: StillBackdrop | None = None
         if quality.still_backdrop:
-            self._still = StillBackdrop(context, self._roll, parent)
+            self._still = StillBackdrop(context, self._roll)
         self.update_contact(np.zeros(2), [])
 
     def place(self, center: NDArray, azimuth: float, shadow_inputs: Mapping[str, object]) -> None:
@@ -109,10 +102,25 @@ class Studio:
         for name, value in shadow_inputs.items():
             self._light.set_shader_input(name, value)
 
-    def look(self, eye: NodePath, size: tuple[int, int]) -> None:
-        """The next picture is seen by the camera `eye`, in `size` (width, height) [px]."""
+    def look(self, eye: NodePath, size: tuple[int, int]) -> tuple[Texture, bool] | None:
+        """The next picture is seen by the camera `eye`, in `size` (width, height) [px].
+
+        Returns what stands still behind it and whether that is drawn with it, where it is a picture of its own.
+        """
+        return None if self._still is None else self._still.look(eye, size)
+
+    @property
+    def shaded_floor(self) -> NDArray[np.float32]:
+        """Corners (N, 3) [m], frame w, of the part of the floor that a person may darken."""
+        angle = np.linspace(0.0, 2.0 * np.pi, 24, endpoint=False)
+        place = self.node.get_pos()
+        ring = SHADED * FLOOR_HALF * np.stack((np.cos(angle), np.sin(angle), np.zeros_like(angle)), 1)
+        return (ring + np.array([place[0], place[1], 0.0])).astype(np.float32)
+
+    def rest(self) -> None:
+        """Nothing of it is drawn: something else is shown."""
         if self._still is not None:
-            self._still.look(eye, size)
+            self._still.rest()
 
     def close(self) -> None:
         """Gives buffers back."""
@@ -143,53 +151,33 @@ class Studio:
 class StillBackdrop:
     """Paper and floor as a picture, drawn anew only when they are seen from elsewhere."""
 
-    def __init__(self, context: Context, roll: NodePath, parent: NodePath):
-        self._context = context
+    def __init__(self, context: Context, roll: NodePath):
         self._roll = roll
-        self._size = (0, 0)
-        self._buffer: GraphicsOutput | None = None
         self._seen: tuple[float, ...] = ()
         self._camera = roll.attach_new_node(Camera("backdrop"))
-        self._quad = whole_picture("backdrop")
-        self._quad.set_shader(program("backdrop"))
-        self._quad.set_depth_test(True)
-        self._quad.set_bin("fixed", 15)
-        self._quad.reparent_to(parent)
-        self._quad.hide()
+        self._picture = Still(context, "backdrop", -6, (8, 8))
+        self._picture.look(self._camera)
 
-    def look(self, eye: NodePath, size: tuple[int, int]) -> None:
-        """As seen by the camera `eye` in a picture of `size` (width, height) [px]."""
+    def look(self, eye: NodePath, size: tuple[int, int]) -> tuple[Texture, bool]:
+        """As seen by the camera `eye` in a picture of `size` (width, height) [px]; whether it is drawn anew."""
         lens = eye.node().get_lens()
         to_roll = LMatrix4(self._roll.get_mat())
         to_roll.invert_in_place()
         relative = eye.get_mat() * to_roll
         matrices = (relative, lens.get_projection_mat())
         seen = tuple(round(m.get_cell(i, j), 5) for m in matrices for i in range(4) for j in range(4))
-        if size != self._size:
-            self._open(size)
-        elif seen == self._seen:
-            if self._buffer is not None:
-                self._buffer.set_active(False)
-            return
-        self._seen = seen
-        self._camera.set_mat(relative)
-        self._camera.node().set_lens(lens)
-        assert self._buffer is not None
-        self._buffer.set_active(True)
+        self._picture.resize(size)
+        if seen != self._seen:
+            self._seen = seen
+            self._camera.set_mat(relative)
+            self._camera.node().set_lens(lens)
+            self._picture.renew()
+        return self._picture.texture, self._picture.prepare()
+
+    def rest(self) -> None:
+        """Is not drawn: something else is shown."""
+        self._picture.rest()
 
     def close(self) -> None:
         """Gives the buffer back."""
-        if self._buffer is not None:
-            self._context.close(self._buffer)
-            self._buffer = None
-
-    def _open(self, size: tuple[int, int]) -> None:
-        self.close()
-        self._size = size
-        self._buffer = buffer = self._context.open_buffer("backdrop", size, sort=-6)
-        buffer.set_clear_depth_active(True)
-        picture = smooth_texture("backdrop")
-        buffer.add_render_texture(picture, GraphicsOutput.RTM_bind_or_copy, GraphicsOutput.RTP_color)
-        buffer.make_display_region().set_camera(self._camera)
-        self._quad.set_shader_input("picture", picture)
-        self._quad.show()
+        self._picture.close()

@@ -14,7 +14,7 @@ from game.scan import Evidence, Scan, finish_scan
 from game.scan_files import paint_scan
 from solver.body import BodyModel, RestBody, canonical_pose, joint_transforms, shape_body, skin
 from solver.errors import InputError, TrackingLostError
-from solver.fusion import CanonicalVolume
+from solver.fusion import CanonicalVolume, outer_faces
 from solver.measures import Measurements
 from solver.refinement import RefinementSettings
 from solver.thread_limit import thread_limit
@@ -47,6 +47,8 @@ class ReconstructStage:
         """`now()` [s] is what the time that frames take is told by; `surface`: the scan's own is made too."""
         self._model, self._now, self._seed = model, now, seed
         self._settings = RefinementSettings(surface=surface)
+        # Found now, and not when somebody begins to turn.
+        outer_faces(model)
         self.forget()
 
     def forget(self) -> None:

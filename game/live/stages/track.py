@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from capture.shopper import ShopperLandmarker
 from game.follower import Follower, Sight
@@ -55,6 +56,7 @@ class TrackStage:
         self._began_at = -np.inf
         self._frames = 0
         self._evidence: Evidence | None = None
+        self._person: NDArray[np.uint8] | None = None
         self._stood_s, self._stood_at = 0.0, np.inf
 
     def step(self, item: Look) -> Tracked:
@@ -72,19 +74,27 @@ class TrackStage:
             # Only then: a start is slow, and one after every slow frame would never end.
             self._follower.restart()
             self._looked_away = False
+        if order.shopper is not None:
+            self._follower.know_shape(order.shopper.shape)
         try:
-            sight = self._follower.step(frame)
+            sight = self._follower.step(frame, sparing=True)
         except TrackingLostError as error:
             self._turn.begin()
             sight = Sight(Observation(frame, None, None), None, str(error))
         turn = self._watch_turn(order, captured, sight) if order.task is Task.SCAN else None
         observation, state = sight.observation, sight.state
-        person = None
-        if observation.mask is not None:
-            person = read_only(np.where(observation.mask > 0.5, np.uint8(255), np.uint8(0)))
-        moment = CameraMoment(frame, self._follower.ground, person, state, captured.info.noise is None)
+        moment = CameraMoment(frame, self._follower.ground, self._outline(sight), state, captured.info.noise is None)
         present = observation.landmarks is not None or (state is not None and state.confidence > SURE)
         return Tracked(order, present, moment, observation, turn, captured.info.noise)
+
+    def _outline(self, sight: Sight) -> NDArray[np.uint8] | None:
+        """Where the shopper is; as in the frame before where this one's landmarks were spared."""
+        mask, state = sight.observation.mask, sight.state
+        if mask is not None:
+            self._person = read_only((mask > 0.5).view(np.uint8) * np.uint8(255))
+        elif state is None or state.confidence < SURE:
+            self._person = None
+        return self._person
 
     def _watch_turn(self, order: Order, captured: Captured, sight: Sight) -> TurnNews:
         assert self._follower is not None

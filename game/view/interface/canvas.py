@@ -17,14 +17,17 @@ from panda3d.core import (
     SamplerState,
     TextNode,
     Texture,
-    TransparencyAttrib,
 )
 
 from game.assets import ASSETS
-from game.view.geometry import DynamicMesh
+from game.view.cells import CELL, grid_of
+from game.view.geometry import DynamicMesh, blend
 from game.view.interface.style import NOTHING, SHORT_SIDE, Color, Face, TypeStyle
 from game.view.shaders import program
 from solver.errors import InputError
+
+RING_STEPS = 720
+"""A ring is filled in so many steps: finer ones would be drawn for nothing."""
 
 
 class Rect(NamedTuple):
@@ -85,7 +88,7 @@ class Canvas:
         self.root = NodePath("interface")
         self.root.set_depth_test(False)
         self.root.set_depth_write(False)
-        self.root.set_transparency(TransparencyAttrib.M_alpha)
+        blend(self.root)
         self.root.set_bin("unsorted", 0)
         self.root.set_two_sided(True)
         self._lens = OrthographicLens()
@@ -98,6 +101,7 @@ class Canvas:
         corners = np.array([[-1, 0, -1], [1, 0, -1], [1, 0, 1], [-1, 0, 1]], np.float32)
         mesh.update(corners, np.zeros_like(corners))
         self.quad = mesh.node
+        self._items: list[Plate | Text] = []
         self.resize(size)
 
     def resize(self, size: tuple[int, int]) -> None:
@@ -107,6 +111,39 @@ class Canvas:
         self.width, self.height = size[0] / self.scale, size[1] / self.scale
         self._lens.set_film_size(size[0], size[1])
         self._camera.set_pos(size[0] / 2, 0, -size[1] / 2)
+        self._changed = np.ones(grid_of(size), bool)
+
+    def add(self, item: Plate | Text) -> None:
+        """Something is drawn on it until its node is taken away."""
+        self._items.append(item)
+
+    def touch(self, item: Plate | Text | None = None) -> None:
+        """`item`, or everything, changes: it is drawn anew where it lies now."""
+        if item is None:
+            self._changed[:] = True
+        else:
+            self._changed[self._cells(item)] = True
+
+    def take_changed(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
+        """In which cells something has changed since the last call, and in which there is anything at all, (rows,
+        columns); None where nothing has changed."""
+        if not self._changed.any():
+            return None
+        changed, self._changed = self._changed, np.zeros_like(self._changed)
+        used = np.zeros_like(changed)
+        self._items = [item for item in self._items if not item.node.is_empty() and item.node.get_top() == self.root]
+        for item in self._items:
+            if not item.node.is_hidden() and item.node.get_hidden_ancestor().is_empty():
+                used[self._cells(item)] = True
+        return changed, used
+
+    def _cells(self, item: Plate | Text) -> tuple[slice, slice]:
+        x, _, y = item.node.get_pos(self.root)
+        left, top, right, bottom = item.reach
+        return (
+            slice(max(int((top - y) // CELL), 0), max(int((bottom - y) // CELL) + 1, 0)),
+            slice(max(int((x + left) // CELL), 0), max(int((x + right) // CELL) + 1, 0)),
+        )
 
     @property
     def portrait(self) -> bool:
@@ -130,9 +167,14 @@ class Layer:
     def __init__(self, canvas: Canvas, parent: NodePath | None = None):
         self.canvas = canvas
         self.node = (parent or canvas.root).attach_new_node("layer")
+        self._opacity, self._place = 1.0, (0, 0)
 
     def set_opacity(self, opacity: float) -> None:
         """0 hides, 1 shows."""
+        if opacity == self._opacity:
+            return
+        self._opacity = opacity
+        self.canvas.touch()
         if opacity <= 0.004:
             self.node.hide()
         else:
@@ -141,10 +183,15 @@ class Layer:
 
     def shift(self, x: float, y: float) -> None:
         """Moves all of it [units]."""
-        self.node.set_pos(round(x * self.canvas.scale), 0, round(-y * self.canvas.scale))
+        place = (round(x * self.canvas.scale), round(-y * self.canvas.scale))
+        if place != self._place:
+            self._place = place
+            self.canvas.touch()
+            self.node.set_pos(place[0], 0, place[1])
 
     def remove(self) -> None:
         """Takes all of it away."""
+        self.canvas.touch()
         self.node.remove_node()
 
 
@@ -156,12 +203,15 @@ class Plate:
         self.node = layer.node.attach_new_node(PandaNode("plate"))
         self.node.attach_new_node(layer.canvas.quad)
         self.node.set_shader(program(shader))
+        self._inputs: dict[str, object] = {}
+        self.reach = (0.0, 0.0, 0.0, 0.0)
+        """Left, top, right, bottom of all of it from its node, y down [px]."""
         self._radius = radius
         self._detail = [0.0, 0.0, 0.0, 1.0]
-        self._shadow = 0.0
         self.set_fill(fill)
         self.set_edge(NOTHING, 0.0)
         self.place(rect)
+        layer.canvas.add(self)
 
     def place(self, rect: Rect, radius: float | None = None) -> None:
         """Puts it at `rect` [units], its edges on whole pixels."""
@@ -173,17 +223,16 @@ class Plate:
         half_width, half_height = max((right - left) / 2, 0.01), max((bottom - top) / 2, 0.01)
         radius = min(self._radius * scale, half_width, half_height)
         margin = 2.0 * self._detail[1] + 1.0
-        self.node.set_pos((left + right) / 2, 0, -(top + bottom) / 2)
-        self.node.set_shader_input("plate", (half_width, half_height, radius, margin))
+        self._move((left + right) / 2, (top + bottom) / 2, (half_width, half_height, radius, margin))
 
     def set_fill(self, color: Color) -> None:
         """Its colour."""
-        self.node.set_shader_input("fill", color)
+        self._put("fill", color)
 
     def set_edge(self, color: Color, width: float = 1.0) -> None:
         """A line along its inner side [units]."""
         self._detail[0] = max(width * self._canvas.scale, 1.0) if width > 0 else 0.0
-        self.node.set_shader_input("edge", color)
+        self._put("edge", color)
         self._set_detail()
 
     def set_shadow(self, softness: float, opacity: float) -> None:
@@ -199,7 +248,27 @@ class Plate:
         (self.node.show if opacity > 0.004 else self.node.hide)()
 
     def _set_detail(self) -> None:
-        self.node.set_shader_input("detail", tuple(self._detail))
+        self._put("detail", tuple(self._detail))
+
+    def _move(self, x: float, y: float, plate: tuple[float, float, float, float]) -> None:
+        """Its middle [px], and its half width, half height, corner radius and margin [px]."""
+        if self.node.get_pos() != (x, 0, -y) or self._inputs.get("plate") != plate:
+            self._touch()
+            self.node.set_pos(x, 0, -y)
+            across, down = plate[0] + plate[3], plate[1] + plate[3]
+            self.reach = (-across, -down, across, down)
+            self._put("plate", plate)
+            self._touch()
+
+    def _put(self, name: str, value: object) -> None:
+        """A shader's input."""
+        if self._inputs.get(name) != value:
+            self._inputs[name] = value
+            self.node.set_shader_input(name, value)
+            self._touch()
+
+    def _touch(self) -> None:
+        self._canvas.touch(self)
 
 
 class Picture(Plate):
@@ -207,16 +276,16 @@ class Picture(Plate):
 
     def __init__(self, layer: Layer, rect: Rect, texture: Texture, radius: float = 0.0):
         super().__init__(layer, rect, (1.0, 1.0, 1.0, 1.0), radius, "plate_picture")
-        self.node.set_shader_input("window", (0.0, 0.0, 1.0, 1.0))
+        self._put("window", (0.0, 0.0, 1.0, 1.0))
         self.set_texture(texture)
 
     def set_texture(self, texture: Texture) -> None:
         """Shows another texture."""
-        self.node.set_shader_input("picture", texture)
+        self._put("picture", texture)
 
     def set_window(self, left: float, top: float, width: float, height: float) -> None:
         """Shows a part of the texture, in shares of it as they lie in memory; a negative width flips."""
-        self.node.set_shader_input("window", (left, top, width, height))
+        self._put("window", (left, top, width, height))
 
 
 class Ring(Plate):
@@ -225,7 +294,7 @@ class Ring(Plate):
     def __init__(self, layer: Layer, rect: Rect, thickness: float, fill: Color, rest: Color):
         super().__init__(layer, rect, fill, 0.0, "ring")
         self._detail[0], self._detail[1] = thickness * layer.canvas.scale, 0.0
-        self.node.set_shader_input("edge", rest)
+        self._put("edge", rest)
         self.place(rect)
         self.set_share(0.0)
 
@@ -235,12 +304,11 @@ class Ring(Plate):
         scale = self._canvas.scale
         half = max(round(rect.width * scale) / 2, 1.0)
         x, y = rect.middle
-        self.node.set_pos(round(x * scale), 0, -round(y * scale))
-        self.node.set_shader_input("plate", (half, half, 0.0, 1.0))
+        self._move(round(x * scale), round(y * scale), (half, half, 0.0, 1.0))
 
     def set_share(self, share: float) -> None:
         """How much of it is filled, 0..1."""
-        self._detail[1] = min(max(share, 0.0), 1.0)
+        self._detail[1] = round(min(max(share, 0.0), 1.0) * RING_STEPS) / RING_STEPS
         self._set_detail()
 
 
@@ -257,16 +325,20 @@ class Text:
         self._color = color
         self._pixels = max(6, round(style.size * layer.canvas.scale))
         self.node = layer.node.attach_new_node(PandaNode("text"))
-        self._place = place
         self._text: str | None = None
         self.lines: list[str] = []
+        self.reach = (0.0, 0.0, 0.0, 0.0)
+        """As of a plate."""
         self.set_text(text)
+        self.move(place)
+        layer.canvas.add(self)
 
     def set_text(self, text: str) -> None:
         """Other words."""
         if text == self._text:
             return
         self._text = text
+        self._touch()
         self.node.node().remove_all_children()
         self.lines = self._broken(text)
         face = font(self._style.face, self._pixels)
@@ -281,7 +353,8 @@ class Text:
                 path.set_scale(self._pixels)
                 # Caps are 0.72 em high: their middle line sits on the place.
                 path.set_pos(round(x), 0, -round(number * advance + 0.36 * self._pixels))
-        self.move(self._place)
+        self._measure()
+        self._touch()
 
     def set_color(self, color: Color) -> None:
         """Another colour."""
@@ -291,9 +364,12 @@ class Text:
 
     def move(self, place: tuple[float, float]) -> None:
         """To another place [units]."""
-        self._place = place
         scale = self._canvas.scale
-        self.node.set_pos(round(place[0] * scale), 0, -round(place[1] * scale))
+        pixels = (round(place[0] * scale), 0, -round(place[1] * scale))
+        if self.node.get_pos() != pixels:
+            self._touch()
+            self.node.set_pos(*pixels)
+            self._touch()
 
     @property
     def height(self) -> float:
@@ -305,6 +381,16 @@ class Text:
         """Width of the longest line [units]."""
         face = font(self._style.face, self._pixels)
         return max((self._advance(line, face) for line in self.lines), default=0.0) / self._canvas.scale
+
+    def _touch(self) -> None:
+        self._canvas.touch(self)
+
+    def _measure(self) -> None:
+        # Glyphs reach a little over their advance.
+        width, more = self.longest * self._canvas.scale, 0.3 * self._pixels
+        left = {"left": 0.0, "center": -0.5, "right": -1.0}[self._align] * width
+        bottom = self.height * self._canvas.scale - 0.5 * self._pixels
+        self.reach = (left - more, -0.5 * self._pixels - more, left + width + more, bottom + more)
 
     def _pieces(self, line: str, face: DynamicTextFont):
         whole = self._advance(line, face)

@@ -1,0 +1,104 @@
+"""Landmarks are spared only while depth holds the body, alone in view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from capture.source import SourceInfo
+from game.follower import Follower
+from solver.types import Observation
+from tests.shoppers import CAMERA, MODEL, NOISE, Shopper
+from tests.test_tracking import joint_errors
+
+INFO = SourceInfo("test", "test camera", "1", CAMERA, NOISE, 12.0, False, None)
+
+
+@dataclass
+class TrueLandmarker:
+    """Knows who stands there, and how often it was asked."""
+
+    alone: bool = True
+    asked: list[int] = field(default_factory=list)
+    glanced: list[int] = field(default_factory=list)
+    seen: dict[int, Observation] = field(default_factory=dict)
+
+    def observe(self, frame):
+        self.asked.append(frame.sequence)
+        return self.seen[frame.sequence]
+
+    def glance(self, frame):
+        self.glanced.append(frame.sequence)
+
+
+@pytest.fixture
+def visit():
+    """A follower, its landmarker, and `look(i)`: the next frame of someone who turns slowly."""
+    shopper, landmarker = Shopper(seed=21), TrueLandmarker()
+    follower = Follower(MODEL, INFO, landmarker)
+
+    def look(i, sparing=True, empty=False, turn=0.01):
+        truth = shopper.state(i / 12.0, turn * i)
+        seen = shopper.empty_room(i, i / 12.0) if empty else shopper.observe(i, i / 12.0, truth)
+        landmarker.seen[i] = seen
+        return follower.step(seen.frame, sparing), truth
+
+    return follower, landmarker, look
+
+
+def test_every_other_frame_does_without_landmarks_and_is_followed_as_well(visit):
+    _, landmarker, look = visit
+    errors = []
+    for i in range(17):
+        sight, truth = look(i)
+        assert (sight.observation.landmarks is None) == (i not in landmarker.asked)
+        errors.append(joint_errors(sight.state, truth).mean())
+    # Until the first fit has settled nobody knows how fast somebody turns.
+    assert set(landmarker.asked) | set(landmarker.glanced) == set(range(17))
+    assert len([i for i in landmarker.glanced if i >= 6]) >= 5
+    assert not set(landmarker.glanced) & {i + 1 for i in landmarker.glanced}
+    assert np.mean(errors) < 0.02
+
+
+def test_who_turns_is_looked_at_in_every_frame(visit):
+    """A real man's back was taken for his front where, from the side, landmarks were missing for one frame."""
+    _, landmarker, look = visit
+    for i in range(8):
+        look(i, turn=0.06)
+    assert landmarker.asked == list(range(8))
+
+
+def test_nothing_is_spared_unasked_or_in_company(visit):
+    _, landmarker, look = visit
+    for i in range(4):
+        look(i, sparing=False)
+    landmarker.alone = False
+    for i in range(4, 8):
+        look(i)
+    assert landmarker.asked == list(range(8))
+
+
+def test_who_is_hardly_seen_is_looked_for_in_every_frame(visit):
+    _, landmarker, look = visit
+    for i in range(16):
+        look(i)
+    spared = len(landmarker.glanced)
+    assert spared >= 2
+    for i in range(16, 20):
+        look(i, empty=True)
+    assert len(landmarker.glanced) <= spared + 1
+    assert landmarker.asked[-3:] == [17, 18, 19]
+
+
+def test_a_shape_that_is_known_is_not_guessed(visit):
+    follower, _, look = visit
+    guessed = [look(i)[0].state.shape for i in range(8)]
+    assert not np.array_equal(guessed[0], guessed[-1])
+    known = np.linspace(-0.5, 0.5, MODEL.shape_count)
+    follower.know_shape(known)
+    for i in range(8, 14):
+        assert np.array_equal(look(i)[0].state.shape, known)
+    follower.restart()
+    assert np.array_equal(look(14)[0].state.shape, known)
