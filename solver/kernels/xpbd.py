@@ -256,7 +256,7 @@ def update_velocities(inverse_dt, damping, speed_limit, previous, positions, vel
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel=True, fastmath=FAST)
 def go_on(gravity_dt, dt, damping, speed_limit, previous, positions):
-    """`update_velocities` of one substep and `predict_positions` of the next in one pass, the velocities kept nowhere."""
+    """`update_velocities` of one substep and `predict_positions` of the next in one pass, without keeping velocities."""
     way_limit = speed_limit * dt
     g0, g1, g2 = dt * gravity_dt[0], dt * gravity_dt[1], dt * gravity_dt[2]
     for i in prange(positions.shape[0]):
