@@ -58,7 +58,7 @@ class Mirror:
         return shown.dressed
 
     def put_on(self, pose, T_wb):
-        dressed = self.step(pose, T_wb, sewn=Sewn(Order(), 1, None, self.garment, False))
+        dressed = self.step(pose, T_wb, sewn=Sewn(Order(), 1, None, self.garment, False))  # pyright: ignore[reportArgumentType]
         for _ in range(120):
             if dressed.garments:
                 return dressed
