@@ -8,6 +8,8 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
 
 import numba
 import numpy as np
@@ -15,8 +17,12 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, diags_array
 from scipy.sparse.linalg import splu
 
+from capture.simulated.source import SimulatedSource
 from game.assets import load_body_model
 from game.fabrics import load_fabric
+from game.live.messages import Order, Sewn, Shown, Tracked
+from game.live.stages.cloth import Beat, ClothStage
+from game.protocol.snapshot import CameraMoment, Shopper, Worn
 from solver.body import canonical_pose, joint_transforms, shape_body, skin
 from solver.cloth.dressing import Garment, dress
 from solver.cloth.fabric import Fabric
@@ -26,8 +32,15 @@ from solver.measures import measure_body
 from solver.pattern.panel import Panel, Pattern, line
 from solver.pattern.triangulate import triangulate
 from solver.pattern.tshirt import draft_tshirt
+from solver.types import BodyState, Frame
 
 FRAME_S = 1.0 / 60.0
+VISIT = "sim:seed=150,fps=24,seconds=8"
+"""Who stands before the mirror of the live stage."""
+TRACKING_S = 0.08
+"""From a picture to the pose that is tracked in it."""
+JITTER_RAD = 0.008
+"""Of tracked joints."""
 COTTON = Fabric(
     "cotton", mass=0.15, weft=5e3, warp=5e3, shear=5e2, bend=1e-5, thickness=4e-4, friction=0.4, damping=1.0
 )
@@ -107,13 +120,71 @@ def worn_shirt(edge_length_m: float) -> Callable[[], Garment]:
     return step
 
 
+class LiveStage:
+    """The mirror's cloth stage, driven by what a simulated shopper does before the mirror, tracked with some jitter."""
+
+    def __init__(self, steps_per_s: float) -> None:
+        """A stage that is given a step so often; the shopper's time is the machine's whatever the steps cost."""
+        model = load_body_model()
+        with SimulatedSource.from_spec(VISIT, model) as source:
+            span = next(span for span in source.phases if span.name == "mirror")
+            rate = source.info.frame_rate
+            count = int((span.end - span.begin) * rate)
+            moments = [source.truth(int(span.begin * rate) + n) for n in range(count)]
+            rest, body = source.person.rest, source.person.canonical_vertices()
+        rng = np.random.default_rng(0)
+        self._tracked = [
+            BodyState(
+                number,
+                number / rate,
+                np.zeros(1),
+                moment.pose + rng.normal(0.0, JITTER_RAD, moment.pose.shape),
+                moment.T_wb,
+                moment.naked,
+                0.9,
+            )
+            for number, moment in enumerate(moments)
+        ]
+        measures = {key: measure.value_mm for key, measure in measure_body(model, body, sample_count=1).items()}
+        self.garment = dress(draft_tshirt(measures), model, body, load_fabric("jersey"))
+        self._order = Order()
+        self._shopper = cast(Shopper, SimpleNamespace(rest=rest))
+        self._stage = ClothStage(model)
+        self._period_s, self._rate = 1.0 / steps_per_s, rate
+        self._number, self._seen = 0, -1
+        sewn = Sewn(self._order, 1, cast(Worn, None), self.garment, False)
+        while not (shown := self._step(sewn)) or not shown.dressed.garments:
+            sewn = None
+        self.step_count = int(count / rate / self._period_s) - self._number
+
+    def step(self) -> None:
+        """The next step."""
+        self._step(None)
+
+    def _step(self, sewn: Sewn | None) -> Shown | None:
+        self._number += 1
+        at = self._number * self._period_s
+        seen = min(max(int((at - TRACKING_S) * self._rate), 0), len(self._tracked) - 1)
+        tracked = None
+        if seen != self._seen:
+            moment = CameraMoment(cast(Frame, None), None, None, self._tracked[seen])
+            tracked = Tracked(self._order, True, moment, None, None, None)
+        self._seen = seen
+        return self._stage.step(Beat(self._order, self._number, at, self._shopper, tracked, sewn))
+
+
 def _time(step: Callable[[], object], frames: int) -> dict:
-    times = []
+    times, work = [], []
     for _ in range(frames):
-        start = time.perf_counter()
+        start, worked = time.perf_counter(), time.thread_time()
         step()
         times.append(1000.0 * (time.perf_counter() - start))
-    return {"best_ms": round(float(np.min(times)), 2), "median_ms": round(float(np.median(times)), 2)}
+        work.append(1000.0 * (time.thread_time() - worked))
+    return {
+        "best_ms": round(float(np.min(times)), 2),
+        "median_ms": round(float(np.median(times)), 2),
+        "cpu_ms": round(float(np.mean(work)), 2),
+    }
 
 
 def _side_stretch(simulation: ClothSimulation) -> float:
@@ -127,7 +198,11 @@ def _side_stretch(simulation: ClothSimulation) -> float:
 
 
 def run(json: bool = False, counts: tuple[int, ...] = (2000, 6000, 10000, 20000), frames: int = 90) -> dict:
-    """A cotton sheet that swings from one edge, and a T-shirt worn in motion (with contact), at several resolutions."""
+    """A cotton sheet that swings from one edge, a T-shirt worn in motion (with contact), at several resolutions, and
+    the mirror's whole cloth stage (posing, contact, cloth, publishing), in time and late.
+
+    Best and median are by the wall clock; `CPU ms` is the mean of the calling thread's own time.
+    """
     rows = []
     for count in counts:
         mesh, positions, pinned = hanging_sheet(count)
@@ -151,13 +226,22 @@ def run(json: bool = False, counts: tuple[int, ...] = (2000, 6000, 10000, 20000)
         row = {"method": "T-shirt on a moving body", "particles": simulation.mesh.particle_count, "threads": 1}
         row |= _time(step, frames)
         rows.append(row | {"stretch_percent": round(100.0 * _side_stretch(simulation), 2)})
+    for steps_per_s in (60.0, 20.0):
+        stage = LiveStage(steps_per_s)
+        particles = stage.garment.simulation.mesh.particle_count
+        row = {"method": f"live stage, {steps_per_s:g} steps/s", "particles": particles, "threads": 1}
+        row |= _time(stage.step, stage.step_count)
+        rows.append(row | {"stretch_percent": round(100.0 * _side_stretch(stage.garment.simulation), 2)})
     result = {"frame_ms": 1000.0 * FRAME_S, "rows": rows}
     if not json:
-        print(f"{'method':32} {'particles':>9} {'threads':>7} {'best ms':>8} {'median ms':>9} {'stretch %':>9}")
+        print(
+            f"{'method':32} {'particles':>9} {'threads':>7} {'best ms':>8} {'median ms':>9} {'CPU ms':>7} "
+            f"{'stretch %':>9}"
+        )
         for r in rows:
             print(
                 f"{r['method']:32} {r['particles']:9d} {r['threads']:7d} {r['best_ms']:8.2f} {r['median_ms']:9.2f} "
-                f"{r['stretch_percent']:9.2f}"
+                f"{r['cpu_ms']:7.2f} {r['stretch_percent']:9.2f}"
             )
     return result
 

@@ -28,7 +28,9 @@ from solver.kernels.contact import (
     touch_planes,
     walk_to_triangle,
 )
+from solver.kernels.lanes import gather_rows, scatter_rows
 from solver.kernels.xpbd import (
+    LANES,
     ROW,
     RUN_MAX,
     correct_strain,
@@ -103,7 +105,7 @@ def run(simulation: ClothSimulation, seconds: float) -> None:
 def test_strain_of_a_run_agrees_with_its_twin():
     rng = np.random.default_rng(0)
     count = 21  # vectors and a rest
-    strain, before, expected = np.zeros((10, count)), np.zeros((12, ROW), np.float32), []
+    strain, before, expected = np.zeros((7, count)), np.zeros((12, ROW), np.float32), []
     for n in range(count):
         flat = np.array([[0.0, 0.0], [0.012, 0.001], [0.004, 0.011]]) + rng.normal(0, 0.001, (3, 2))
         inverse = np.linalg.inv(np.stack([flat[1] - flat[0], flat[2] - flat[0]], axis=1))
@@ -113,8 +115,8 @@ def test_strain_of_a_run_agrees_with_its_twin():
         w = rng.uniform(3e4, 9e4, 3)
         compliance = rng.uniform(0.0, 1e9, 3)
         full_a, full_b = np.array([-a.sum(), *a]), np.array([-b.sum(), *b])
-        s4, s5, s6 = ((w * p * q).sum() for p, q in ((full_a, full_a), (full_b, full_b), (full_a, full_b)))
-        strain[:, n] = [*coefficients, s4, s5, s6, 1 / (s4 + compliance[0]), 1 / (s5 + compliance[1]), compliance[2]]
+        s4, s5 = ((w * p * p).sum() for p in (full_a, full_b))
+        strain[:, n] = [*coefficients, 1 / (s4 + compliance[0]), 1 / (s5 + compliance[1]), compliance[2]]
         expected.append(naive.strain_steps(x, w, coefficients, compliance, 0.3))
         before[:, n] = np.column_stack([x, w]).ravel()
     after = np.zeros(12 * ROW, np.float32)
@@ -123,14 +125,35 @@ def test_strain_of_a_run_agrees_with_its_twin():
     np.testing.assert_allclose(found, expected, atol=2e-7)
 
 
+@numba.njit
+def there_and_back(x, rows, columns, n, stride, out):
+    a, b, c, d = rows
+    gather_rows(x, a, b, c, d, columns, n, stride)
+    scatter_rows(columns, n, stride, out, a, b, c, d)
+
+
+def test_rows_become_columns_and_rows_again():
+    x = np.random.default_rng(9).normal(size=(9, 4)).astype(np.float32)
+    rows, n, stride = np.array([7, 0, 3, 8], np.uint64), 5, 11
+    columns, out = np.zeros(4 * stride, np.float32), np.zeros_like(x)
+    there_and_back(x.ravel(), tuple(rows), columns, n, stride, out.ravel())
+    expected = np.zeros((4, stride), np.float32)
+    expected[:, n : n + 4] = x[rows].T
+    np.testing.assert_array_equal(columns, expected.ravel())
+    np.testing.assert_array_equal(out[rows], x[rows])
+    assert not np.delete(out, rows, axis=0).any()
+
+
 def test_bending_agrees_with_its_twin():
     rng = np.random.default_rng(1)
     for _ in range(20):
         x, w, k = rng.normal(0, 0.01, (4, 3)), rng.uniform(3e4, 9e4, 4), rng.normal(0, 1, 4)
-        numbers = np.array([*k, 1.0 / ((w * k**2).sum() + 1e5)], np.float32)
+        k[3] = -k[:3].sum()
+        numbers = np.array([*k[:3], 1.0 / ((w * k**2).sum() + 1e5)], np.float32)
         positions = np.column_stack([x, w]).astype(np.float32)
-        solve_bending(positions, np.arange(4, dtype=np.int32), numbers)
+        solve_bending(0, 1, np.arange(4, dtype=np.uint16)[None], numbers, positions.ravel())
         np.testing.assert_allclose(positions[:, :3], naive.bend_step(x, w, k, 1e5), atol=1e-7)
+        np.testing.assert_array_equal(positions[:, 3], w.astype(np.float32))
 
 
 def test_bend_energy_of_a_cylinder_is_that_of_a_plate():
@@ -152,10 +175,17 @@ def test_bend_energy_of_a_cylinder_is_that_of_a_plate():
 
 
 def strain_numbers(constraints, t):
-    """The ten numbers of triangle t."""
+    """The seven numbers of triangle t."""
     run = np.searchsorted(constraints.runs, t, side="right") - 1
     first, last = constraints.runs[run : run + 2]
-    return constraints.strain[10 * first : 10 * last].reshape(10, -1)[:, t - first].astype(float)
+    return constraints.strain[7 * first : 7 * last].reshape(7, -1)[:, t - first].astype(float)
+
+
+def distinct(constraints, first, last):
+    """The triangles from first to last, those left out that fill up a run."""
+    triangles = constraints.triangles[first:last]
+    new = np.any(triangles[1:] != triangles[:-1], axis=1)
+    return first + np.flatnonzero(np.concatenate([[True], new]))
 
 
 def test_a_sweep_is_its_constraints_one_after_the_other():
@@ -167,14 +197,16 @@ def test_a_sweep_is_its_constraints_one_after_the_other():
     positions = np.column_stack([x, w]).astype(np.float32)
     solve_constraints(c, np.float32(0.5), True, positions)
     for block in range(len(c.block_runs) - 1):
-        for t in range(c.runs[c.block_runs[block]], c.runs[c.block_runs[block + 1]]):
+        for t in distinct(c, c.runs[c.block_runs[block]], c.runs[c.block_runs[block + 1]]):
             s, corners = strain_numbers(c, t), c.triangles[t]
-            compliances = (1 / s[7] - s[4], 1 / s[8] - s[5], s[9])
+            aa, bb = ((w[corners] * np.array([-p - q, p, q]) ** 2).sum() for p, q in (s[:2], s[2:4]))
+            compliances = (1 / s[4] - aa, 1 / s[5] - bb, s[6])
             x[corners] = naive.strain_steps(x[corners], w[corners], s[:4], compliances, 0.5)
         for h in range(c.block_hinges[block], c.block_hinges[block + 1]):
-            k, corners = c.bending[h].astype(float), c.hinges[h]
-            compliance = 1 / k[4] - (w[corners] * k[:4] ** 2).sum()
-            x[corners] = naive.bend_step(x[corners], w[corners], k[:4], compliance)
+            k, corners = c.bending[4 * h : 4 * h + 4].astype(float), c.hinges[h]
+            weights = np.array([*k[:3], -k[:3].sum()])
+            compliance = 1 / k[3] - (w[corners] * weights**2).sum()
+            x[corners] = naive.bend_step(x[corners], w[corners], weights, compliance)
     np.testing.assert_allclose(positions[:, :3], x, atol=2e-6)
 
 
@@ -201,7 +233,8 @@ def test_blocks_of_one_colour_and_triangles_of_one_run_share_no_particle():
     simulation = ClothSimulation(mesh, STIFF, upright(mesh))
     c = simulation._constraints
     assert len(c.block_runs) > 8
-    assert sorted(map(tuple, np.sort(c.triangles, axis=1))) == sorted(map(tuple, np.sort(mesh.triangles, axis=1)))
+    each = np.concatenate([c.triangles[distinct(c, a, b)] for a, b in pairwise(c.runs)])
+    assert sorted(map(tuple, np.sort(each, axis=1))) == sorted(map(tuple, np.sort(mesh.triangles, axis=1)))
     block_triangles = c.runs[c.block_runs]
     for first, last in pairwise(c.colors):
         seen: set[int] = set()
@@ -212,7 +245,8 @@ def test_blocks_of_one_colour_and_triangles_of_one_run_share_no_particle():
             seen |= own
     for first, last in pairwise(c.runs):
         assert 0 < last - first <= RUN_MAX
-        assert len(np.unique(c.triangles[first:last])) == 3 * (last - first)
+        assert (last - first) % LANES == 0
+        assert len(np.unique(c.triangles[first:last])) == 3 * len(distinct(c, first, last))
 
 
 def test_same_drape_whatever_the_number_of_threads():
@@ -483,6 +517,25 @@ def test_cloth_on_a_moving_body_goes_along():
     centre = simulation.positions.mean(axis=0)
     assert centre[0] == pytest.approx(shift, abs=0.08)
     assert np.linalg.norm(simulation.positions - [shift, 0.0, 0.0], axis=1).min() > 0.149
+
+
+def test_only_what_cloth_lies_near_counts_as_the_bodys_way():
+    vertices, faces = sphere(0.1)
+    both = np.concatenate([vertices, vertices + np.array([0.5, 0.0, 0.0], np.float32)])
+    body = ContactBody(np.concatenate([faces, faces + len(vertices)]), np.repeat([0, 1], len(faces)), both)
+    mesh = sheet(0.1, 0.1, 0.02)
+    simulation = ClothSimulation(mesh, STIFF, lying(mesh, 0.102), body)
+    simulation.step()  # finds out that the second sphere is far
+    moved = both.copy()
+    moved[len(vertices) :] += 1.0
+    assert simulation.way_to(moved) == 0.0
+    moved[: len(vertices)] += np.linspace(0.0, 0.05, len(vertices), dtype=np.float32)[:, None] * [0.0, 0.6, 0.8]
+    state = simulation.state
+    near = (state.waits == 0) & (state.tracks >= 0)
+    ids = body.vertex_ids[np.unique(body.faces[np.unique(state.tracks[near])])]
+    expected = np.linalg.norm(moved[ids] - both[ids], axis=1).max()
+    assert 0.001 < expected < 0.049
+    assert simulation.way_to(moved) == pytest.approx(expected, rel=1e-5)
 
 
 def test_groups_keep_to_themselves():

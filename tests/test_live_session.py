@@ -368,7 +368,7 @@ def test_nothing_is_left_of_the_shopper(scene, how):
     mirror.dressed()
     mirror.ask(c.Alter("length", 0.03))
     mirror.until(lambda s: not s.busy)
-    garment = mirror.session.works._cloth._garment
+    garment = mirror.session.works._cloth._worn.garment
     scene.canary(garment.simulation.state.positions)
     scene.canary(mirror.now.dressed.body)
     del garment

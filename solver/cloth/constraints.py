@@ -13,7 +13,7 @@ from scipy.spatial import KDTree
 
 from solver.cloth.fabric import Fabric
 from solver.cloth.sewing import SewnMesh
-from solver.kernels.xpbd import RUN_MAX, ClothConstraints
+from solver.kernels.xpbd import LANES, RUN_MAX, ClothConstraints
 
 BLOCK_TRIANGLES = 1000
 """Larger ones have longer runs, smaller ones share out better among threads."""
@@ -89,8 +89,12 @@ def build_constraints(
     ranked = np.argsort(colors, kind="stable")
     rank = np.empty_like(ranked)
     rank[ranked] = np.arange(len(ranked))
-    order, runs = _interleaved(rank[block], triangles)
+    order, bounds = _interleaved(rank[block], triangles)
+    pieces = [_padded(order[a:b]) for a, b in pairwise(bounds)]
+    runs = np.cumsum([0, *map(len, pieces)]).astype(np.int32)
+    run_block = rank[block][[piece[0] for piece in pieces]]
     hinge_order, _ = _interleaved(rank[hinge_block], rest.hinges)
+    index = np.uint16 if mesh.particle_count <= 1 << 16 else np.uint32
 
     w = inverse_masses[triangles]
     a, b = rest.gradients[:, 0], rest.gradients[:, 1]
@@ -101,9 +105,6 @@ def build_constraints(
             a[:, 2],
             b[:, 1],
             b[:, 2],
-            (w * a * a).sum(1),
-            (w * b * b).sum(1),
-            (w * a * b).sum(1),
             1.0 / ((w * a * a).sum(1) + 1.0 / (fabric.weft * area)),
             1.0 / ((w * b * b).sum(1) + 1.0 / (fabric.warp * area)),
             1.0 / (fabric.shear * area),
@@ -115,19 +116,24 @@ def build_constraints(
     # One push for `interval` substeps must give the impulse of all of them.
     compliance = rest.areas[rest.hinge_faces].sum(1) / stiffness / (dt**2 * interval)
     weight = (inverse_masses[rest.hinges] * rest.hinge_weights**2).sum(1) + compliance
-    bending = np.concatenate([rest.hinge_weights, 1.0 / weight[:, None]], axis=1)
+    bending = np.concatenate([rest.hinge_weights[:, :3], 1.0 / weight[:, None]], axis=1)
 
     count = len(colors)
     return ClothConstraints(
-        triangles=np.ascontiguousarray(triangles[order], np.int32),
-        strain=np.concatenate([strain[order[a:b]].T.ravel() for a, b in pairwise(runs)]).astype(np.float32),
-        hinges=np.ascontiguousarray(rest.hinges[hinge_order], np.int32),
-        bending=np.ascontiguousarray(bending[hinge_order], np.float32),
+        triangles=np.ascontiguousarray(triangles[np.concatenate(pieces)], index),
+        strain=np.concatenate([strain[piece].T.ravel() for piece in pieces]).astype(np.float32),
+        hinges=np.ascontiguousarray(rest.hinges[hinge_order], index),
+        bending=bending[hinge_order].astype(np.float32).ravel(),
         runs=runs,
-        block_runs=np.searchsorted(runs, _starts(rank[block], count)).astype(np.int32),
+        block_runs=_starts(run_block, count),
         block_hinges=_starts(rank[hinge_block], count),
         colors=_starts(colors, int(colors.max()) + 1),
     )
+
+
+def _padded(run: NDArray) -> NDArray:
+    """`run` with its last member repeated until there is a multiple of LANES."""
+    return np.concatenate([run, np.repeat(run[-1:], -len(run) % LANES)])
 
 
 def _starts(labels: NDArray, count: int) -> NDArray[np.int32]:

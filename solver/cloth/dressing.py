@@ -86,26 +86,44 @@ class Garment:
         After a jump (the first tracked pose, a teleport) the garment is carried along rigidly with the trunk and the
         rest of the way is simulated in small steps before this returns.
         """
-        body = self._contact_body
         target = np.asarray(body_vertices, np.float32)
+        if self.simulation.way_to(target) <= JUMP_M:
+            self.simulation.step(target, dt)
+        else:
+            for left in range(self.begin_jump(target), 0, -1):
+                self.jump_on(target, left)
+        if self.simulation.broken:
+            self.reset()
+            return self.follow(body_vertices, dt)
+        return self.vertices
+
+    def begin_jump(self, target: NDArray[np.float32]) -> int:
+        """Carries the garment along where the trunk was put elsewhere, on its way to the body `target` (V, 3) [m];
+        returns how many steps of `jump_on` the rest of the way takes."""
+        body = self._contact_body
         rotation, shift = _rigid_motion(body.vertices[body.trunk], target[body.vertex_ids[body.trunk]])
         turn = np.arccos(np.clip((np.trace(rotation) - 1.0) / 2.0, -1.0, 1.0))
         centre = body.vertices[body.trunk].mean(axis=0)
         if turn > TURN_MAX or np.linalg.norm(rotation @ centre + shift - centre) > TRAVEL_MAX_M:
-            self._carry(rotation, shift)
-        way = np.linalg.norm(target[body.vertex_ids] - body.vertices, axis=1).max()
-        if way <= JUMP_M:
-            self.simulation.step(target, dt)
-        else:
-            start = target.copy()
-            start[body.vertex_ids] = body.vertices
-            steps = min(int(np.ceil(way / JUMP_STEP_M)), JUMP_STEPS_MAX)
-            for share in np.linspace(0.0, 1.0, steps + 1)[1:]:
-                self.simulation.step((start + share * (target - start)).astype(np.float32), FRAME_S)
-        if not np.isfinite(self.simulation.positions).all():
-            self.reset()
-            return self.follow(body_vertices, dt)
-        return self.vertices
+            self.carry(rotation, shift)
+        way = float(np.linalg.norm(target[body.vertex_ids] - body.vertices, axis=1).max())
+        return 1 if way <= JUMP_M else min(int(np.ceil(way / JUMP_STEP_M)), JUMP_STEPS_MAX)
+
+    def jump_on(self, target: NDArray[np.float32], left: int) -> None:
+        """One step of FRAME_S of a jump, `left` of which are left: the body goes that share of its way to `target`."""
+        body = self._contact_body
+        between = target.copy()
+        between[body.vertex_ids] = body.vertices + (target[body.vertex_ids] - body.vertices) / np.float32(left)
+        self.simulation.step(between, FRAME_S)
+
+    def carry(self, rotation: NDArray, shift: NDArray) -> None:
+        """Moves garment and body rigidly: p -> rotation p + shift, (3, 3) and (3,) [m]."""
+        simulation, body = self.simulation, self._contact_body
+        whole = np.zeros_like(self.home_body)
+        whole[body.vertex_ids] = body.vertices @ rotation.T + shift
+        body.place(whole)
+        velocities = simulation.state.velocities @ rotation.T
+        simulation.set_positions(simulation.positions @ rotation.T + shift, velocities, seed=False)
 
     def take_over(self, other: Garment) -> None:
         """Lies and moves as `other` does, a garment of the same particles on the same body."""
@@ -127,15 +145,6 @@ class Garment:
         body = self.simulation.body
         assert body is not None
         return body
-
-    def _carry(self, rotation: NDArray, shift: NDArray) -> None:
-        """Move garment and body rigidly: p -> rotation p + shift."""
-        simulation, body = self.simulation, self._contact_body
-        whole = np.zeros_like(self.home_body)
-        whole[body.vertex_ids] = body.vertices @ rotation.T + shift
-        body.place(whole)
-        velocities = simulation.state.velocities @ rotation.T
-        simulation.set_positions(simulation.positions @ rotation.T + shift, velocities, seed=False)
 
 
 def dress(

@@ -13,7 +13,7 @@ from solver.cloth.constraints import build_constraints, particle_masses, rest_sh
 from solver.cloth.fabric import Fabric
 from solver.cloth.sewing import SewnMesh
 from solver.kernels.advance_cloth import BodyMotion, ClothState, StepSettings, advance_cloth
-from solver.kernels.contact import BodySurface, ContactSettings
+from solver.kernels.contact import BodySurface, ContactSettings, farthest_way
 from solver.thread_limit import thread_limit
 
 GRAVITY = 9.81
@@ -131,6 +131,20 @@ class ClothSimulation:
             return
         nearest = np.stack([self.body.nearest_triangles(self.positions, group) for group in (TRUNK, ARMS)], axis=1)
         self.state.tracks[:] = np.take_along_axis(nearest, self._groups, axis=1)
+
+    def way_to(self, body_vertices: NDArray[np.float32]) -> float:
+        """The longest way [m] of the body from where it is to `body_vertices` (V, 3), of all places that the cloth lies
+        on or near."""
+        if self.body is None:
+            return 0.0
+        body, state = self.body, self.state
+        vertices = np.asarray(body_vertices, np.float32)
+        return float(farthest_way(state.tracks, state.waits, body.faces, body.vertex_ids, body.vertices, vertices))
+
+    @property
+    def broken(self) -> bool:
+        """True where some position is no number."""
+        return not np.isfinite(self.state.positions.sum(dtype=np.float64))
 
     def step(self, body_vertices: NDArray[np.float32] | None = None, dt: float = 1.0 / 60.0) -> None:
         """Advance by `dt` [s] while the body moves evenly to `body_vertices` (V, 3) [m] (or stays where it is)."""

@@ -9,12 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from solver.kernels.contact import blend_body, lay_planes, touch_planes
-from solver.kernels.xpbd import (
-    predict_positions,
-    pull_tethers,
-    solve_constraints,
-    update_velocities,
-)
+from solver.kernels.xpbd import go_on, predict_positions, pull_tethers, solve_constraints, update_velocities
 
 APPROACH_SPEED = 3.0
 """How fast cloth and body come together [m/s], at most; faster ones meet a little later, and are still kept apart."""
@@ -79,10 +74,13 @@ def advance_cloth(constraints, tethers, body, motion, contact, settings, gravity
     inverse_dt = np.float32(1.0 / settings.dt)
     gravity_dt = gravity * dt
     reach = np.float32(APPROACH_SPEED * settings.dt * contact.interval * contact.search_interval)
+    damping, speed_limit = np.float32(settings.damping), np.float32(settings.speed_limit)
     laid_at = 0
+    predict_positions(gravity_dt, dt, state.velocities, state.previous, state.positions)
     for s in range(settings.substeps):
+        if s > 0:
+            go_on(gravity_dt, dt, damping, speed_limit, state.previous, state.positions)
         bends = (s + 1) % settings.bending_interval == 0
-        predict_positions(gravity_dt, dt, state.velocities, state.previous, state.positions)
         solve_constraints(constraints, np.float32(settings.compression), bends, state.positions)
         if tethers[0].shape[0] > 0:
             pull_tethers(tethers[0], tethers[1], state.positions)
@@ -92,11 +90,4 @@ def advance_cloth(constraints, tethers, body, motion, contact, settings, gravity
                 blend_body(motion, np.float32((s + 1.0) / settings.substeps), np.float32(1.0 / settings.substeps), body)
                 lay_planes(body, thickness, reach, state.tracks, state.waits, state.positions, state.planes)
             touch_planes(state.planes, np.float32(s - laid_at), contact, state.touched, state.previous, state.positions)
-        update_velocities(
-            inverse_dt,
-            np.float32(settings.damping),
-            np.float32(settings.speed_limit),
-            state.previous,
-            state.positions,
-            state.velocities,
-        )
+    update_velocities(inverse_dt, damping, speed_limit, state.previous, state.positions, state.velocities)

@@ -267,3 +267,26 @@ def blend_body(motion, fraction, substep_share, surface):
             steps[v, axis] = substep_share * way
             turn = end_normals[v, axis] - start_normals[v, axis]
             normals[v, axis] = start_normals[v, axis] + fraction * turn
+
+
+@njit(nogil=True, cache=True, error_model="numpy", fastmath=FAST)
+def farthest_way(tracks, waits, faces, vertex_ids, now, target):
+    """The longest way [m] from `now` to `target` of the body's vertices that cloth lies on or near.
+
+    tracks, waits (P, 2) as in `lay_planes`: who waits is not near. faces (G, 3); vertex_ids (B,) of the touchable
+    vertices `now` (B, 3) in `target` (V, 3), the whole body.
+    """
+    most = np.float32(0.0)
+    for i in range(tracks.shape[0]):
+        for group in range(2):
+            face = tracks[i, group]
+            if face < 0 or waits[i, group] > 0:
+                continue
+            for corner in range(3):
+                v = faces[face, corner]
+                w = vertex_ids[v]
+                d0 = target[w, 0] - now[v, 0]
+                d1 = target[w, 1] - now[v, 1]
+                d2 = target[w, 2] - now[v, 2]
+                most = max(most, d0 * d0 + d1 * d1 + d2 * d2)
+    return np.sqrt(most)

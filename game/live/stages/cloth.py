@@ -19,10 +19,11 @@ LEAD_S = 1.0 / 30.0
 """From a step to when it is seen: half a picture of waiting, and the drawing."""
 
 REACH_M = 0.055
-"""Most that any place of the body moves in a step. Cloth follows longer ways in dozens of small steps, by which a stage
-that is late would fall behind for good: the body takes the way in several steps instead."""
-ELSEWHERE_M = 1.0
-"""Whoever is so far from where they were did not move there."""
+"""Most that any place of the body below the cloth moves in a step. Of a longer way the body's travel and turn beyond
+this is carried out rigidly, cloth and all, and what is left of its limbs' in the steps after: however late or however
+far off, a step is one frame of cloth, so that a stage that is late does not get later by it."""
+ARRIVAL_STEPS = 2
+"""Frames of cloth in a step for a garment that is put on, until it has come from the pose that it was sewn in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,36 @@ class Beat:
     sewn: Sewn | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Worn:
+    """A garment and what others need to draw it."""
+
+    garment: Garment
+    number: int
+    mesh: ClothMesh
+
+
+class _Coming:
+    """A garment on its way from the body in the pose that it was sewn in to where the shopper stands now."""
+
+    def __init__(self, worn: _Worn) -> None:
+        self.worn = worn
+        self._left: int | None = None
+
+    def approach(self, body: NDArray[np.float32]) -> bool:
+        """Does the next part of the way to `body` (V, 3) [m], which may move meanwhile; True once it is there."""
+        garment = self.worn.garment
+        if self._left is None:
+            self._left = garment.begin_jump(body)
+        for _ in range(min(ARRIVAL_STEPS, self._left)):
+            garment.jump_on(body, self._left)
+            self._left -= 1
+        if garment.simulation.broken:
+            garment.reset()
+            self._left = None
+        return self._left == 0
+
+
 class ClothStage:
     """Moves the body by predicted poses and lets the cloth follow."""
 
@@ -49,10 +80,10 @@ class ClothStage:
     def forget(self) -> None:
         """Drops body and garment."""
         self._predictor = PosePredictor()
-        self._garment: Garment | None = None
-        self._mesh: ClothMesh | None = None
         self._number = 0
-        self._last: tuple[Stance, NDArray[np.float32]] | None = None
+        self._worn: _Worn | None = None
+        self._coming: _Coming | None = None
+        self._last: Stance | None = None
         self._captured_at = 0.0
 
     def stance(self) -> Stance | None:
@@ -69,23 +100,43 @@ class ClothStage:
             return None
         shown_at = item.at + self._lead_s
         body = self._moved(self._predictor.at(shown_at), item.shopper)
-        garments: tuple[tuple[ClothMesh, NDArray[np.float32]], ...] = ()
-        if self._garment is not None and self._mesh is not None:
-            self._garment.follow(body)
-            garments = ((self._mesh, read_only(self._garment.simulation.positions.copy())),)
+        if self._worn is not None:
+            garment = self._worn.garment
+            garment.simulation.step(body)
+            if garment.simulation.broken:
+                garment.reset()
+                self._worn, self._coming = None, self._coming or _Coming(self._worn)
+        if self._coming is not None and self._coming.approach(body):
+            self._worn, self._coming = self._coming.worn, None
+        garments = ()
+        if self._worn is not None:
+            self._number = self._worn.number
+            garments = ((self._worn.mesh, read_only(self._worn.garment.simulation.positions.copy())),)
         dressed = Dressed(item.number, shown_at, self._captured_at, read_only(body), garments)
         return Shown(item.order, self._number, dressed)
 
     def _moved(self, wanted: Stance, shopper: Shopper) -> NDArray[np.float32]:
         """The body on its way to `wanted`, as far as it may go in one step."""
         body = self._posed(wanted, shopper)
-        last = self._last
-        if last is not None and self._garment is not None:
-            way = float(np.sqrt(np.square(body - last[1]).sum(1).max()))
-            if REACH_M < way < ELSEWHERE_M:
-                wanted = interpolate(last[0], wanted, REACH_M / way)
-                body = self._posed(wanted, shopper)
-        self._last = wanted, body
+        start, self._last = self._last, wanted
+        if start is None or self._worn is None:
+            return body
+        garment = self._worn.garment
+        way = garment.simulation.way_to(body)
+        if way <= REACH_M:
+            return body
+        T_wb = interpolate(start, wanted, 1.0 - REACH_M / way).T_wb
+        carried = T_wb @ np.linalg.inv(start.T_wb)
+        garment.carry(carried[:3, :3], carried[:3, 3])
+        start = Stance(start.pose, T_wb)
+        share = 1.0
+        # A turn's way is shorter than its arc: the first guess may go too far, the second hardly does.
+        for _ in range(2):
+            way = garment.simulation.way_to(body)
+            if way > REACH_M:
+                share *= REACH_M / way
+                self._last = interpolate(start, wanted, share)
+                body = self._posed(self._last, shopper)
         return body
 
     def _observe(self, state: BodyState, shopper: Shopper) -> None:
@@ -98,16 +149,25 @@ class ClothStage:
         self._captured_at = state.captured_at
 
     def _put_on(self, sewn: Sewn) -> None:
-        if sewn.heir and self._garment is not None and _same_particles(sewn.garment, self._garment):
-            sewn.garment.take_over(self._garment)
-        self._garment, self._number = sewn.garment, sewn.number
         mesh = sewn.garment.mesh
-        self._mesh = ClothMesh(
+        worn = _Worn(
+            sewn.garment,
             sewn.number,
-            read_only(np.ascontiguousarray(mesh.triangles, np.int32)),
-            read_only(np.ascontiguousarray(mesh.uv, np.float32)),
-            read_only(np.ascontiguousarray(mesh.faces, np.int32)),
+            ClothMesh(
+                sewn.number,
+                read_only(np.ascontiguousarray(mesh.triangles, np.int32)),
+                read_only(np.ascontiguousarray(mesh.uv, np.float32)),
+                read_only(np.ascontiguousarray(mesh.faces, np.int32)),
+            ),
         )
+        if self._worn is not None and _succeeds(sewn, self._worn):
+            sewn.garment.take_over(self._worn.garment)
+            self._worn, self._coming = worn, None
+        elif self._coming is not None and _succeeds(sewn, self._coming.worn):
+            sewn.garment.take_over(self._coming.worn.garment)
+            self._coming.worn = worn
+        else:
+            self._coming = _Coming(worn)
 
     def _posed(self, stance: Stance, shopper: Shopper) -> NDArray[np.float32]:
         transforms = joint_transforms(self._model, shopper.rest.joints, stance.pose, stance.T_wb)
@@ -118,5 +178,7 @@ class ClothStage:
         self.forget()
 
 
-def _same_particles(a: Garment, b: Garment) -> bool:
-    return np.array_equal(a.mesh.faces, b.mesh.faces) and np.array_equal(a.mesh.particles, b.mesh.particles)
+def _succeeds(sewn: Sewn, before: _Worn) -> bool:
+    """`sewn` is `before` altered, and may lie where that lies."""
+    new, old = sewn.garment.mesh, before.garment.mesh
+    return sewn.heir and np.array_equal(new.faces, old.faces) and np.array_equal(new.particles, old.particles)
