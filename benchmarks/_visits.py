@@ -31,11 +31,13 @@ from scenes import SCREENS
 from solver.body import BodyModel
 from solver.errors import ChevalError
 
-PICTURES_PER_S = 12
+PICTURES_PER_S = 5
 """Fewer than a mirror draws: the rest of the machine is the stages'."""
 LONGEST_VISIT_S = 900.0
 WIPED_S = 2.0
 """So long after leaving nothing of the shopper is left."""
+SETTLING = 8
+"""Pictures until engine and driver have let go of a screen."""
 UNPLUGGED_S = 1.5
 FAR_ROUND_RAD = 1.2
 """In mid-turn."""
@@ -79,6 +81,8 @@ class Served:
     wipe_s: float | None = None
     """None where the wipe had not ended 2 s after leaving."""
     kept: int = 0
+    there: set[str] = field(default_factory=set)
+    """Canaries that were found just before leaving, where that was asked for."""
 
 
 class ServedMirror:
@@ -109,10 +113,13 @@ class ServedMirror:
         if self._landmarker is not None:
             self._landmarker.fails = True
 
-    def serve(self, course: Course, reel: Reel, pair: Reel, canaries: Canaries | None = None) -> Served:
+    def serve(
+        self, course: Course, reel: Reel, pair: Reel, canaries: Canaries | None = None, prove: bool = False
+    ) -> Served:
         """One visit of the shopper of `reel` up to two seconds after leaving; `pair` shows two people. Canaries are
-        taken of all that is known of the shopper. Raises `ChevalError` where the visit does not come to its end."""
-        visit = _Visit(self, course, reel, pair, canaries)
+        taken of all that is known of the shopper; with `prove` they are looked for before leaving too. Raises
+        `ChevalError` where the visit does not come to its end."""
+        visit = _Visit(self, course, reel, pair, canaries, prove)
         begin = time.monotonic()
         served = Served(course)
         wiped_before = self._wipe_s()
@@ -129,7 +136,7 @@ class ServedMirror:
             self.draw()
         served.seconds = time.monotonic() - begin
         served.wipe_s = self._wipe_s() if self._wipe_s() != wiped_before else None
-        served.kept = visit.kept
+        served.kept, served.there = visit.kept, visit.there
         return served
 
     def _wipe_s(self) -> float:
@@ -145,13 +152,18 @@ class ServedMirror:
         self.app.step(dt)
 
     def say_goodbye(self) -> None:
-        """Until the mirror waits for the next shopper, before an empty room."""
+        """Until the mirror waits for the next shopper, before an empty room, and shows nothing at all."""
         deadline = time.monotonic() + LONGEST_VISIT_S
         while self.session.latest().screen is not Screen.ATTRACT:
             self._attendant.watch(self.session.latest())
             self.draw()
             if time.monotonic() > deadline:
                 raise ChevalError(f"the mirror stays at {self.session.latest().screen.value}")
+        # Screens hold more or less, depending on what they show at the moment; whatever is left without one is held
+        # for good.
+        self.app.leave()
+        for _ in range(SETTLING):
+            self.app.display.draw()
 
     @property
     def failure_count(self) -> int:
@@ -167,9 +179,12 @@ class ServedMirror:
 class _Visit:
     """What one shopper does, and what befalls them."""
 
-    def __init__(self, mirror: ServedMirror, course: Course, reel: Reel, pair: Reel, canaries: Canaries | None) -> None:
+    def __init__(
+        self, mirror: ServedMirror, course: Course, reel: Reel, pair: Reel, canaries: Canaries | None, prove: bool
+    ) -> None:
         self._mirror, self._course, self._reel, self._pair = mirror, course, reel, pair
-        self._canaries = canaries
+        self._canaries, self._prove = canaries, prove
+        self.there: set[str] = set()
         self._since = -1.0
         self._screen: Screen | None = None
         self._befell = False
@@ -203,6 +218,8 @@ class _Visit:
                     self._leave()
                 case Leave():
                     self._remember("leaving", snapshot)
+                    if self._prove and self._canaries is not None:
+                        self.there = {hit.name for hit in self._canaries.search()}
                     self._note_kept(snapshot)
                     asked.append(wish)
                     self._leave()

@@ -118,7 +118,8 @@ def _serve(
             number = len(visits)
             if number == WARM_UP:
                 settled = types_of_objects()
-            visits.append(_visit(mirror, COURSES[number % len(COURSES)], reels[number % len(reels)], pair, began))
+            course, reel = COURSES[number % len(COURSES)], reels[number % len(reels)]
+            visits.append(_visit(mirror, course, reel, pair, began, prove=number == 0))
             if not json:
                 _print_visit(number, visits[-1])
             if visits[-1]["failed"]:
@@ -127,15 +128,16 @@ def _serve(
     return visits, dict(grown.most_common(GREATEST))
 
 
-def _visit(mirror: ServedMirror, course: Course, reel: Reel, pair: Reel, began: float) -> dict[str, Any]:
+def _visit(mirror: ServedMirror, course: Course, reel: Reel, pair: Reel, began: float, prove: bool) -> dict[str, Any]:
     canaries = Canaries() if sys.platform == "linux" else None
     failures = mirror.failure_count
     visit: dict[str, Any] = {"course": course.value, "shopper": reel.info.name, "failed": "", "traces": None}
     try:
-        served = mirror.serve(course, reel, pair, canaries)
+        served = mirror.serve(course, reel, pair, canaries, prove)
         if canaries:
             visit["traces"] = dict(Counter(hit.name for hit in canaries.search()))
             visit["looked_for"] = sorted(canaries.names)
+            visit["there"] = sorted(served.there)
         visit |= {
             "screens": [screen.value for screen in served.screens],
             "seconds": round(served.seconds, 1),

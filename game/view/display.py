@@ -111,7 +111,7 @@ class Display:
         if self._overwrite_in:
             self._overwrite_in -= 1
             if not self._overwrite_in:
-                _overwrite_freed()
+                overwrite_freed()
         return self._target.read() if read else None
 
     def forget(self) -> None:
@@ -132,7 +132,7 @@ class Display:
             self.context.close()
 
 
-def _overwrite_freed() -> None:
+def overwrite_freed() -> None:
     """Overwrites what Panda3D has freed; takes a tenth of a second. It has an allocator of its own (dlmalloc), which
     leaves bodies and pictures in freed blocks: zeros are laid into them until there is no more room but new room."""
     blocks = []
