@@ -14,6 +14,8 @@ from capture.source import CameraAbsentError, FrameTimeoutError, SourceInfo
 from solver.errors import DeviceLostError
 from solver.types import Frame, Observation
 
+UNSEEN_FRAMES = 2
+"""Nobody moves on who has not been looked at for so many frames."""
 REST_S = 4.0
 """Whoever is not understood turns again after so long."""
 
@@ -89,7 +91,7 @@ class Playback:
             raise FrameTimeoutError(f"{self.info.name}: no frame within {timeout_s:g} s")
         time.sleep(self._due - now)
         with self._lock:
-            self._place += self._looked_at == self._sequence
+            self._place += self._sequence - self._looked_at < UNSEEN_FRAMES
             self._sequence += 1
             return self._clip.reel.frame(self._clip.number(self._place), self._sequence, self._due)
 

@@ -43,6 +43,10 @@ def remember(
     if observation is not None and observation.landmarks is not None:
         canaries.add("landmarks", observation.landmarks.image, 2)
         canaries.add("landmarks in space", observation.landmarks.world, 2)
+        # As MediaPipe itself holds them, with other numbers between.
+        canaries.add_points("landmark", observation.landmarks.world)
+    if observation is not None and observation.mask is not None:
+        canaries.add("mask", observation.mask)
 
 
 def remember_shopper(canaries: Canaries, shopper: Shopper) -> None:

@@ -33,7 +33,7 @@ from solver.errors import ChevalError
 
 PICTURES_PER_S = 5
 """Fewer than a mirror draws: the rest of the machine is the stages'."""
-LONGEST_VISIT_S = 900.0
+LONGEST_VISIT_S = 3600.0
 WIPED_S = 2.0
 """So long after leaving nothing of the shopper is left."""
 SETTLING = 8
