@@ -39,6 +39,8 @@ WIPED_S = 2.0
 SETTLING = 8
 """Pictures until engine and driver have let go of a screen."""
 UNPLUGGED_S = 1.5
+TOLD_S = 90.0
+"""Two people wait so long to be told that only one may be there."""
 FAR_ROUND_RAD = 1.2
 """In mid-turn."""
 PATIENCE = Patience(step_in=30.0, scan=900.0, reveal=300.0, keep=300.0, absent=30.0, mending=300.0)
@@ -83,6 +85,8 @@ class Served:
     kept: int = 0
     there: set[str] = field(default_factory=set)
     """Canaries that were found just before leaving, where that was asked for."""
+    remark: str = ""
+    """What was not as the course has it."""
 
 
 class ServedMirror:
@@ -136,7 +140,7 @@ class ServedMirror:
             self.draw()
         served.seconds = time.monotonic() - begin
         served.wipe_s = self._wipe_s() if self._wipe_s() != wiped_before else None
-        served.kept, served.there = visit.kept, visit.there
+        served.kept, served.there, served.remark = visit.kept, visit.there, visit.remark
         return served
 
     def _wipe_s(self) -> float:
@@ -191,8 +195,10 @@ class _Visit:
         """What the course has in store has happened."""
         self._remembered: set[str] = set()
         self._unplugged_at = 0.0
+        self._paired_at = 0.0
         self._left_at: float | None = None
         self.kept = 0
+        self.remark = ""
 
     @property
     def over(self) -> bool:
@@ -238,6 +244,7 @@ class _Visit:
                 playback.show(_clip(reel, "pose"))
             case Screen.SCAN if self._course is Course.COMPANY and not self._befell:
                 playback.show(_clip(self._pair, "pose", "return"))
+                self._paired_at = time.monotonic()
             case Screen.SCAN:
                 playback.show(_clip(reel, "turn", "repeat"))
             case Screen.MIRROR if before is not Screen.KEEP:
@@ -254,9 +261,11 @@ class _Visit:
                 playback.show(_clip(self._reel, "leave"))
         if not playback.plugged and snapshot.screen is Screen.MAINTENANCE:
             playback.plugged = time.monotonic() - self._unplugged_at > UNPLUGGED_S
-        if course is Course.COMPANY and not self._befell and scan and scan.guidance is Guidance.ONE_PERSON:
-            self._befell = True
-            playback.show(_clip(self._reel, "turn", "repeat"))
+        if course is Course.COMPANY and not self._befell and scan is not None:
+            told = scan.guidance is Guidance.ONE_PERSON
+            if told or time.monotonic() - self._paired_at > TOLD_S:
+                self._befell, self.remark = True, "" if told else "two people were not told of it"
+                playback.show(_clip(self._reel, "turn", "repeat"))
         if snapshot.screen is Screen.MIRROR and snapshot.dressed and snapshot.dressed.garments:
             self._remember("dressed", snapshot)
             if snapshot.see_as is SeeAs.MIRROR:

@@ -143,6 +143,7 @@ def _visit(mirror: ServedMirror, course: Course, reel: Reel, pair: Reel, began: 
             "seconds": round(served.seconds, 1),
             "wipe_s": served.wipe_s,
             "kept": served.kept,
+            "remark": served.remark,
         }
         mirror.say_goodbye()
     except ChevalError as error:
@@ -225,13 +226,14 @@ def _print_visit(number: int, visit: dict[str, Any]) -> None:
     memory, counts = visit["memory_mb"], visit["counts"]
     traces = "not looked for" if visit["traces"] is None else visit["traces"] or "none"
     wipe = visit.get("wipe_s")
+    remarks = f"{visit.get('remark', '')} {visit['failed']}".strip()
     print(
         f"{number:3d} {visit['at_s']:6.0f} s  {visit['course']}, {visit.get('seconds', 0.0):.0f} s: "
         f"{memory.get('anonymous', math.nan):.0f} MB anonymous, {memory.get('allocated', math.nan):.0f} allocated; "
         f"{counts['textures']} textures, {counts['vertex_buffers']} vertex buffers, {counts['states']} states, "
         f"{counts['threads']} threads, {counts['open_files']} files, {counts['mappings']} mappings, "
         f"{counts['python_objects']} objects; {visit.get('kept', 0)} kept, "
-        f"wiped {'-' if wipe is None else f'in {wipe:.2f} s'}, traces: {traces} {visit['failed']}",
+        f"wiped {'-' if wipe is None else f'in {wipe:.2f} s'}, traces: {traces} {remarks}",
         flush=True,
     )
 
