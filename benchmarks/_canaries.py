@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 WINDOW = 48
 """Bytes of a canary: so many agree nowhere by chance."""
+POINT = 12
+"""Bytes of a canary that is one point in single precision: nor do so many."""
 LEAST_DISTINCT = 4
 """Different bytes that a word looked for must have: zeros and flat colours are everywhere."""
 CHUNK = 1 << 24
@@ -36,8 +38,9 @@ class Canaries:
 
     def __init__(self) -> None:
         self._key = np.frombuffer(secrets.token_bytes(WINDOW), np.uint8)
-        self._names: list[str] = []
-        self._masked: list[NDArray[np.uint8]] = []
+        self._names: dict[int, list[str]] = {WINDOW: [], POINT: []}
+        self._masked: dict[int, list[NDArray[np.uint8]]] = {WINDOW: [], POINT: []}
+        """By their length."""
         self._word_key = self._key[:8].view(np.uint64)[0]
         self._words: set[int] = set()
         self._table = np.zeros(1 << TABLE_BITS, bool)
@@ -49,16 +52,24 @@ class Canaries:
         """Remembers up to `count` windows spread over `array`, of places where it varies. Returns how many."""
         if not array.flags.c_contiguous or array.nbytes < WINDOW:
             return 0
+        begins = np.linspace(0, array.nbytes - WINDOW, 8 * count).astype(int) // array.itemsize * array.itemsize
+        return self._add(name, array, begins, WINDOW, count)
+
+    def add_points(self, name: str, points: NDArray[np.float32], count: int = 6) -> int:
+        """Remembers up to `count` of `points` (N, 3), each by itself, wherever a multiple of four bytes it may lie."""
+        return self._add(name, points, np.arange(len(points)) * POINT, POINT, count)
+
+    def _add(self, name: str, array: NDArray, begins: NDArray, length: int, count: int) -> int:
         data = array.reshape(-1).view(np.uint8)
         added = 0
-        for begin in np.linspace(0, data.size - WINDOW, 8 * count).astype(int) // array.itemsize * array.itemsize:
-            window = data[begin : begin + WINDOW]
-            words = [np.ndarray((1,), np.uint64, window.data, shift) for shift in range(8)]
+        for begin in begins:
+            window = data[begin : begin + length]
+            words = [np.ndarray((1,), np.uint64, window.data, shift) for shift in _shifts(length)]
             if min(len(np.unique(word.view(np.uint8))) for word in words) < LEAST_DISTINCT:
                 continue
-            self._names.append(name)
-            self._masked.append(window ^ self._key)
-            # Wherever the window lies in memory, one of these eight words begins at a multiple of eight.
+            self._names[length].append(name)
+            self._masked[length].append(window ^ self._key[:length])
+            # Wherever the window lies in memory, one of these words begins at a multiple of eight.
             for word in words:
                 self._table[_place(word)] = True
                 self._words.add(int(word[0] ^ self._word_key))
@@ -70,12 +81,12 @@ class Canaries:
     @property
     def names(self) -> set[str]:
         """Everything that is looked for."""
-        return set(self._names)
+        return {name for names in self._names.values() for name in names}
 
     def search(self) -> list[Hit]:
         """Every place where a canary still is."""
         hits: list[Hit] = []
-        masked = np.array(self._masked)
+        masked = {length: np.array(windows) for length, windows in self._masked.items() if windows}
         memory = os.open("/proc/self/mem", os.O_RDONLY)
         try:
             for begin, end, mapping in _mappings():
@@ -88,7 +99,7 @@ class Canaries:
             self._page[:] = bytes(len(self._page))
         return hits
 
-    def _search_chunk(self, memory: int, at: int, size: int, mapping: str, masked: NDArray) -> Iterator[Hit]:
+    def _search_chunk(self, memory: int, at: int, size: int, mapping: str, masked: dict[int, NDArray]) -> Iterator[Hit]:
         try:
             size = os.preadv(memory, [memoryview(self._page)[:size]], at)
         except OSError:  # pages that are reserved only
@@ -99,15 +110,20 @@ class Canaries:
         likely = np.flatnonzero(self._table[_place(words)])
         keys = np.fromiter(self._words, np.uint64, len(self._words))
         for place in likely[np.isin(words[likely] ^ self._word_key, keys)] * 8:
-            for shift in range(8):
-                begin = int(place) - shift
-                if begin < 0 or begin + WINDOW > size:
-                    continue
-                same = np.flatnonzero((masked == (data[begin : begin + WINDOW] ^ self._key)).all(1))
-                for number in same:
-                    if not self._page_address <= at + begin < self._page_address + len(self._page):
-                        seen.add(Hit(self._names[number], at + begin, mapping))
+            for length, windows in masked.items():
+                for begin in (int(place) - shift for shift in _shifts(length)):
+                    if begin < 0 or begin + length > size:
+                        continue
+                    if self._page_address <= at + begin < self._page_address + len(self._page):
+                        continue
+                    same = np.flatnonzero((windows == (data[begin : begin + length] ^ self._key[:length])).all(1))
+                    seen |= {Hit(self._names[length][number], at + begin, mapping) for number in same}
         yield from seen
+
+
+def _shifts(length: int) -> range:
+    """Where a whole word lies in a window of `length` bytes at a multiple of eight bytes of memory."""
+    return range(8) if length >= 15 else range(0, length - 7, 4)
 
 
 def _place(words: NDArray[np.uint64]) -> NDArray[np.uint64]:

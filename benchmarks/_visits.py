@@ -1,134 +1,178 @@
-"""Visits at the real mirror in lock-step, one simulated shopper after another: session, screens, attendant, store."""
+"""Visits at the real mirror, threads, screens, store and all, in real time: whole ones and such as go wrong."""
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Callable, Iterator
-from typing import Self
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
 
-import cv2
 import numpy as np
 
 from benchmarks._canaries import Canaries
-from capture.shopper import ShopperLandmarker
-from capture.simulated.source import SimulatedSource
-from capture.source import EndOfRecording, SourceInfo
+from benchmarks._playback import Clip, Playback, WatchedLandmarker
+from benchmarks._reels import Reel
+from benchmarks._traces import remember, remember_frame
 from game.app import App
-from game.assets import POSE_LANDMARKER, load_body_model
+from game.assets import POSE_LANDMARKER
 from game.attendant import Attendant, Tastes
 from game.keeper import StoreKeeper
-from game.live.session import MirrorSession, open_session
+from game.live.session import MirrorSession, Patience, open_session
 from game.live.works import Parts
+from game.measurements import MeasurementReport
+from game.profiles.profile import Profile
 from game.profiles.store import ProfileStore
-from game.protocol.commands import Leave
-from game.protocol.snapshot import Screen
+from game.protocol.commands import Command, Consent, Leave
+from game.protocol.snapshot import Guidance, Screen, SeeAs, Shopper, Snapshot, Worn
+from game.scan_files import scan_report
 from game.view.display import Display
 from scenes import SCREENS
 from solver.body import BodyModel
-from solver.errors import ChevalError, DeviceLostError
-from solver.types import Frame
+from solver.errors import ChevalError
 
-PICTURES_PER_S = 10
-LONGEST_VISIT_S = 150.0
+PICTURES_PER_S = 5
+"""Fewer than a mirror draws: the rest of the machine is the stages'."""
+LONGEST_VISIT_S = 3600.0
 WIPED_S = 2.0
 """So long after leaving nothing of the shopper is left."""
+SETTLING = 8
+"""Pictures until engine and driver have let go of a screen."""
+UNPLUGGED_S = 1.5
+TOLD_S = 90.0
+"""Two people wait so long to be told that only one may be there."""
+FAR_ROUND_RAD = 1.2
+"""In mid-turn."""
+PATIENCE = Patience(step_in=30.0, scan=900.0, reveal=300.0, keep=300.0, absent=30.0, mending=300.0)
+"""As on a machine of one's own, whatever else this one has to do."""
+PHASES = {"pose": 1.0, "turn": 20.0, "mirror": 5.0, "leave": 6.0}
+"""What is rendered of a shopper, and most of it [s]."""
+PAIR_PHASES = {"pose": 1.5}
 
 
-class Procession:
-    """A camera before which one simulated shopper after another steps in: who leaves is followed by the next seed."""
+class Course(Enum):
+    """How a visit goes."""
 
-    def __init__(self, model: BodyModel, specs: Iterator[str]) -> None:
-        self._model, self._specs = model, specs
-        self._closed = False
-        self.call_next()
-
-    def call_next(self) -> None:
-        """The next shopper walks in."""
-        self._now = SimulatedSource.from_spec(next(self._specs), self._model)
-
-    @property
-    def info(self) -> SourceInfo:
-        """As of the shopper who is there; of the camera nothing differs."""
-        return self._now.info
-
-    def read(self, timeout_s: float = 1.0) -> Frame:
-        """The next frame; whoever has walked off is followed by the next."""
-        if self._closed:
-            raise DeviceLostError("the simulated camera is closed: open it again")
-        try:
-            return self._now.read(timeout_s)
-        except EndOfRecording:
-            self.call_next()
-            return self._now.read(timeout_s)
-
-    def close(self) -> None:
-        """Ends the procession."""
-        self._closed = True
-        self._now.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+    WHOLE = "whole"
+    UNPLUGGED = "camera unplugged in mid-turn, and back"
+    COMPANY = "two people, then one"
+    WALKS_OUT = "walks out in mid-turn"
+    DECLINES = "declines"
+    FAILS = "a stage fails at the mirror"
 
 
-class LockstepMirror:
-    """The whole mirror, offscreen, on a clock that waits for the work. Time in it is `session.latest().now`."""
+SCANNED = (Course.WHOLE, Course.UNPLUGGED, Course.COMPANY, Course.FAILS)
+"""Courses that come to a profile."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """What a profile must say when it is opened again."""
+
+    secret: str
+    digest: str
+
+
+@dataclass(slots=True)
+class Served:
+    """How a visit went."""
+
+    course: Course
+    screens: list[Screen] = field(default_factory=list)
+    seconds: float = 0.0
+    wipe_s: float | None = None
+    """None where the wipe had not ended 2 s after leaving."""
+    kept: int = 0
+    there: set[str] = field(default_factory=set)
+    """Canaries that were found just before leaving, where that was asked for."""
+    remark: str = ""
+    """What was not as the course has it."""
+
+
+class ServedMirror:
+    """The whole mirror, offscreen, with an attendant's hands."""
 
     def __init__(
-        self, store: ProfileStore, first_seed: int, tastes: Tastes, size: tuple[int, int] = (540, 960), fps: int = 8
+        self, store: ProfileStore, model: BodyModel, reel: Reel, tastes: Tastes, size: tuple[int, int] = (540, 960)
     ) -> None:
-        """Shoppers have seeds from `first_seed` on; their profiles go into `store`."""
-        model = load_body_model()
-        seeds = itertools.count(first_seed)
-        self.procession = Procession(model, (f"sim:seed={seed},fps={fps},seconds=6" for seed in seeds))
-        self.kept: dict[str, str] = {}
-        """Secret by profile."""
+        """The first shopper is that of `reel`; profiles go into `store`."""
+        self.playback = Playback(_clip(reel, "leave", last=True))
+        self.kept: dict[str, Kept] = {}
+        """By profile."""
+        self._landmarker: WatchedLandmarker | None = None
         self.session: MirrorSession = open_session(
-            Parts(
-                model, lambda: self.procession, lambda: ShopperLandmarker(POSE_LANDMARKER), StoreKeeper(store, model)
-            ),
-            lockstep=True,
+            Parts(model, self.playback.open_camera, self._open_landmarker, StoreKeeper(store, model)),
+            patience=PATIENCE,
         )
         self.app = App(Display(size, headless=True), self.session, SCREENS)
         self._attendant = Attendant(tastes)
+        self._drawn_at = time.monotonic()
 
-    def _source(self) -> Procession:
-        return self.procession
+    def _open_landmarker(self) -> WatchedLandmarker:
+        self._landmarker = WatchedLandmarker(POSE_LANDMARKER, self.playback)
+        return self._landmarker
 
-    def serve(self, before_leaving: Callable[[LockstepMirror], None] = lambda mirror: None) -> list[Screen]:
-        """One visit up to two seconds after leaving; `before_leaving` is called just before. Returns the screens that
-        were shown. Raises `ChevalError` where the visit does not come to its end."""
-        begin, shown = self.session.latest().now, list[Screen]()
-        left_at = math.inf
-        while (now := self.session.latest().now) - left_at < WIPED_S:
-            if now - begin > LONGEST_VISIT_S:
-                raise ChevalError(
-                    f"a visit did not end within {LONGEST_VISIT_S:g} s: {' '.join(s.value for s in shown)}"
-                )
-            self.session.advance(1.0 / PICTURES_PER_S)
-            if not shown or shown[-1] is not self.session.latest().screen:
-                shown.append(self.session.latest().screen)
-            for wish in self._attendant.watch(self.session.latest()):
-                if isinstance(wish, Leave):
-                    keeping = self.session.latest().keeping
-                    if keeping is not None:
-                        self.kept[keeping.profile_id] = keeping.secret
-                    before_leaving(self)
-                    left_at = self.session.latest().now
-                    self.procession.call_next()
+    def fail(self) -> None:
+        """The next look at a frame fails."""
+        if self._landmarker is not None:
+            self._landmarker.fails = True
+
+    def serve(
+        self, course: Course, reel: Reel, pair: Reel, canaries: Canaries | None = None, prove: bool = False
+    ) -> Served:
+        """One visit of the shopper of `reel` up to two seconds after leaving; `pair` shows two people. Canaries are
+        taken of all that is known of the shopper; with `prove` they are looked for before leaving too. Raises
+        `ChevalError` where the visit does not come to its end."""
+        visit = _Visit(self, course, reel, pair, canaries, prove)
+        begin = time.monotonic()
+        served = Served(course)
+        wiped_before = self._wipe_s()
+        while not visit.over:
+            if time.monotonic() - begin > LONGEST_VISIT_S:
+                shown = " ".join(screen.value for screen in served.screens)
+                raise ChevalError(f"a visit ({course.value}) did not end within {LONGEST_VISIT_S:g} s: {shown}")
+            snapshot = self.session.latest()
+            if not served.screens or served.screens[-1] is not snapshot.screen:
+                served.screens.append(snapshot.screen)
+            for wish in visit.wishes(snapshot, self._attendant.watch(snapshot)):
                 self.session.ask(wish)
-            self.app.step(1.0 / PICTURES_PER_S)
-        return shown
+            del snapshot
+            self.draw()
+        served.seconds = time.monotonic() - begin
+        served.wipe_s = self._wipe_s() if self._wipe_s() != wiped_before else None
+        served.kept, served.there, served.remark = visit.kept, visit.there, visit.remark
+        return served
+
+    def _wipe_s(self) -> float:
+        return self.session.latest().rates["wipe_s"]
+
+    def draw(self) -> None:
+        """One picture, when it is due."""
+        wait = self._drawn_at + 1.0 / PICTURES_PER_S - time.monotonic()
+        if wait > 0.0:
+            time.sleep(wait)
+        now = time.monotonic()
+        dt, self._drawn_at = now - self._drawn_at, now
+        self.app.step(dt)
 
     def say_goodbye(self) -> None:
-        """Until the mirror waits for the next shopper."""
+        """Until the mirror waits for the next shopper, before an empty room, and shows nothing at all."""
+        deadline = time.monotonic() + LONGEST_VISIT_S
         while self.session.latest().screen is not Screen.ATTRACT:
-            self.session.advance(1.0 / PICTURES_PER_S)
             self._attendant.watch(self.session.latest())
-            self.app.step(1.0 / PICTURES_PER_S)
+            self.draw()
+            if time.monotonic() > deadline:
+                raise ChevalError(f"the mirror stays at {self.session.latest().screen.value}")
+        # Screens hold more or less, depending on what they show at the moment; whatever is left without one is held
+        # for good.
+        self.app.leave()
+        for _ in range(SETTLING):
+            self.app.display.draw()
+
+    @property
+    def failure_count(self) -> int:
+        """Failures of stages ever."""
+        return sum(worker.failure_count for worker in self.session.works.workers)
 
     def close(self) -> None:
         """Gives everything back."""
@@ -136,43 +180,146 @@ class LockstepMirror:
         self.session.close()
 
 
-def remember(canaries: Canaries, mirror: LockstepMirror) -> None:
-    """Canaries from all that is known of the shopper now."""
-    session = mirror.session
-    snapshot = session.latest()
-    moment, shopper, dressed = snapshot.camera, snapshot.shopper, snapshot.dressed
-    assert moment is not None
-    assert shopper is not None
-    assert dressed is not None
-    canaries.add("canonical body", shopper.canonical)
-    canaries.add("body at rest", shopper.rest.vertices)
-    canaries.add("shape", shopper.shape)
-    canaries.add("body colours", shopper.paint.color)
-    canaries.add("surface of the body's paint", shopper.paint.surface)
-    canaries.add("posed body", dressed.body)
-    for _, particles in dressed.garments:
-        canaries.add("garment", particles)
-    if shopper.scan is not None:
-        canaries.add("scanned colours", np.ascontiguousarray(shopper.scan.reconstruction.vertex_colors))
-    if moment.person is None or moment.body is None or moment.frame.color is None or moment.frame.depth is None:
-        raise ChevalError("nobody is followed any more: no canaries can be taken")
-    canaries.add("pose", moment.body.pose)
-    rows, columns = np.nonzero(moment.person)
-    for row in np.linspace(rows.min() + 5, rows.max() - 5, 12).astype(int):
-        over = columns[rows == row]
-        if len(over) >= 24:
-            span = slice(over.min(), over.max() + 1)
-            canaries.add("camera colour", moment.frame.color[row, span], 1)
-            canaries.add("camera depth", moment.frame.depth[row, span], 1)
-    shown = mirror.app.display.glass.frame
-    if shown is not None and shown.color is not None:
-        # As the engine and the driver hold the picture that was seen last as in a mirror.
-        middle = shown.color.shape[0] // 2
-        drawn = cv2.cvtColor(shown.color[middle - 120 : middle + 120 : 20], cv2.COLOR_RGB2BGRA)
-        for row in drawn:
-            canaries.add("camera colour in the driver", row, 2)
-        drawn[...] = 0
-    tracked = session.works.last_tracked
-    if tracked is not None and tracked.observation is not None and tracked.observation.landmarks is not None:
-        canaries.add("landmarks", tracked.observation.landmarks.image, 2)
-        canaries.add("landmarks in space", tracked.observation.landmarks.world, 2)
+class _Visit:
+    """What one shopper does, and what befalls them."""
+
+    def __init__(
+        self, mirror: ServedMirror, course: Course, reel: Reel, pair: Reel, canaries: Canaries | None, prove: bool
+    ) -> None:
+        self._mirror, self._course, self._reel, self._pair = mirror, course, reel, pair
+        self._canaries, self._prove = canaries, prove
+        self.there: set[str] = set()
+        self._since = -1.0
+        self._screen: Screen | None = None
+        self._befell = False
+        """What the course has in store has happened."""
+        self._remembered: set[str] = set()
+        self._unplugged_at = 0.0
+        self._paired_at = 0.0
+        self._left_at: float | None = None
+        self.kept = 0
+        self.remark = ""
+
+    @property
+    def over(self) -> bool:
+        """Two seconds after leaving."""
+        return self._left_at is not None and time.monotonic() - self._left_at >= WIPED_S
+
+    def wishes(self, snapshot: Snapshot, wanted: Sequence[Command]) -> list[Command]:
+        """What to ask of the session; the attendant would ask what is `wanted`."""
+        if self._left_at is not None:
+            return []
+        if snapshot.screen is Screen.GOODBYE:
+            # Left without a word.
+            self._leave()
+            return []
+        self._act(snapshot)
+        self._befall(snapshot)
+        asked = list[Command]()
+        for wish in wanted:
+            match wish:
+                case Consent() if self._course is Course.DECLINES:
+                    self._remember("asked", snapshot)
+                    asked.append(Consent(False))
+                    self._leave()
+                case Leave():
+                    self._remember("leaving", snapshot)
+                    if self._prove and self._canaries is not None:
+                        self.there = {hit.name for hit in self._canaries.search()}
+                    self._note_kept(snapshot)
+                    asked.append(wish)
+                    self._leave()
+                case _:
+                    asked.append(wish)
+        return asked
+
+    def _act(self, snapshot: Snapshot) -> None:
+        """Does on a new screen what it asks for."""
+        if snapshot.screen_since == self._since and snapshot.screen is self._screen:
+            return
+        before, self._screen, self._since = self._screen, snapshot.screen, snapshot.screen_since
+        playback, reel = self._mirror.playback, self._reel
+        match snapshot.screen:
+            case Screen.ATTRACT | Screen.CONSENT if before is None:
+                playback.show(_clip(reel, "pose"))
+            case Screen.SCAN if self._course is Course.COMPANY and not self._befell:
+                playback.show(_clip(self._pair, "pose", "return"))
+                self._paired_at = time.monotonic()
+            case Screen.SCAN:
+                playback.show(_clip(reel, "turn", "repeat"))
+            case Screen.MIRROR if before is not Screen.KEEP:
+                playback.show(_clip(reel, "mirror", "return"))
+
+    def _befall(self, snapshot: Snapshot) -> None:
+        playback, course, scan = self._mirror.playback, self._course, snapshot.scan
+        if scan is not None and scan.refining is None and abs(scan.turned) > FAR_ROUND_RAD and not self._befell:
+            self._remember("turning", snapshot)
+            if course is Course.UNPLUGGED:
+                self._befell, playback.plugged, self._unplugged_at = True, False, time.monotonic()
+            elif course is Course.WALKS_OUT:
+                self._befell = True
+                playback.show(_clip(self._reel, "leave"))
+        if not playback.plugged and snapshot.screen is Screen.MAINTENANCE:
+            playback.plugged = time.monotonic() - self._unplugged_at > UNPLUGGED_S
+        if course is Course.COMPANY and not self._befell and scan is not None:
+            told = scan.guidance is Guidance.ONE_PERSON
+            if told or time.monotonic() - self._paired_at > TOLD_S:
+                self._befell, self.remark = True, "" if told else "two people were not told of it"
+                playback.show(_clip(self._reel, "turn", "repeat"))
+        if snapshot.screen is Screen.MIRROR and snapshot.dressed and snapshot.dressed.garments:
+            self._remember("dressed", snapshot)
+            if snapshot.see_as is SeeAs.MIRROR:
+                self._remember("in the glass", snapshot)
+            if course is Course.FAILS and not self._befell:
+                self._befell = True
+                self._mirror.fail()
+
+    def _remember(self, when: str, snapshot: Snapshot) -> None:
+        if self._canaries is not None and when not in self._remembered:
+            self._remembered.add(when)
+            tracked = self._mirror.session.works.last_tracked
+            observation = None if tracked is None else tracked.observation
+            remember(self._canaries, snapshot, observation, self._mirror.app.display.glass.frame)
+            if snapshot.camera is None:
+                # Who is only asked is looked at too.
+                remember_frame(self._canaries, self._mirror.playback.current(), None)
+
+    def _note_kept(self, snapshot: Snapshot) -> None:
+        keeping = snapshot.keeping
+        if keeping is not None and snapshot.shopper is not None:
+            self.kept += 1
+            self._mirror.kept[keeping.profile_id] = Kept(keeping.secret, digest(snapshot.shopper, snapshot.worn))
+
+    def _leave(self) -> None:
+        self._left_at = time.monotonic()
+        if self._course is not Course.WALKS_OUT:
+            self._mirror.playback.show(_clip(self._reel, "leave"))
+
+
+def digest(shopper: Shopper, worn: Sequence[Worn]) -> str:
+    """What a shopper's profile must hold, as a number that says nothing of them."""
+    assert shopper.scan is not None
+    rest, report = shopper.rest, scan_report(shopper.scan)
+    choices = [(one.design, one.fabric) for one in worn]
+    return _digest((shopper.shape, rest.vertices, rest.joints, shopper.canonical), report, choices)
+
+
+def digest_of_profile(profile: Profile) -> str:
+    """The same of a profile that was opened."""
+    rest = profile.rest
+    choices = [(one.design, one.fabric) for one in profile.outfit]
+    return _digest((profile.shape, rest.vertices, rest.joints, profile.vertices), profile.measurements, choices)
+
+
+def _digest(arrays: Sequence[np.ndarray], report: MeasurementReport, choices: list[tuple[str, str]]) -> str:
+    sha = hashlib.sha256()
+    for array in arrays:
+        sha.update(np.ascontiguousarray(array).data)
+    sha.update(repr(sorted((key, entry.value) for key, entry in report.measurements.items())).encode())
+    sha.update(repr(choices).encode())
+    return sha.hexdigest()
+
+
+def _clip(reel: Reel, phase: str, again: str = "stay", last: bool = False) -> Clip:
+    frames = reel.spans[phase]
+    return Clip(reel, frames[-1:] if last else frames, again)

@@ -41,6 +41,10 @@ class Attendant:
     def watch(self, snapshot: Snapshot) -> list[c.Command]:
         """What the shopper asks for now; often nothing."""
         self._snapshot = snapshot
+        if snapshot.screen is Screen.MAINTENANCE:
+            # What was begun goes on afterwards.
+            self._screen = snapshot.screen
+            return []
         if snapshot.screen is not self._screen:
             if snapshot.screen is Screen.GOODBYE:
                 self.visits += 1

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from game.forgetting import overwrite_small_blocks
 from game.live.clock import Clock, ManualClock, SystemClock
 from game.live.messages import Keepsake, Known, Order, Sewing, Task
 from game.live.patience import Patience
@@ -325,6 +326,8 @@ class MirrorSession:
         if self.works.forgotten(self._visit):
             # What was on its way while the stages were told lies in a mailbox now.
             self.works.clear()
+            # Much of it was let go by this thread.
+            overwrite_small_blocks()
             self._wiped, self._wipe_s = True, now - self._wipe_at
             if self._wipe_s > self._patience.wipe:
                 _log.warning("wiping took %.1f s", self._wipe_s)

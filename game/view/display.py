@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from panda3d.core import PTA_uchar, RenderState, TransformState
 
+from game.forgetting import heap_end
 from game.view.context import Context, Target, WindowOptions
 from game.view.interface.canvas import Canvas
 from game.view.interface.inputs import Hands, Inputs
@@ -19,8 +20,9 @@ SLOW_S = 1.0 / 25.0
 
 RELEASED_AFTER = 3
 """Pictures until engine and driver have let go of what was taken away."""
-OVERWRITTEN = ((1 << 20, 1 << 25), (1 << 17, 1 << 24), (1 << 15, 1 << 23), (1 << 13, 1 << 22), (1 << 11, 1 << 21))
-"""Sizes of blocks, and how much is laid out in blocks of each size [bytes]."""
+OVERWRITTEN = ((1 << 17, 1 << 28), (1 << 15, 1 << 26), (1 << 13, 1 << 25), (1 << 11, 1 << 24), (1 << 9, 1 << 23),
+               (1 << 6, 1 << 21))  # fmt: skip
+"""Sizes of blocks, and most that is laid out in blocks of each size [bytes]. Larger ones have pages of their own."""
 
 
 class Display:
@@ -115,7 +117,7 @@ class Display:
         if self._overwrite_in:
             self._overwrite_in -= 1
             if not self._overwrite_in:
-                _overwrite_freed()
+                overwrite_freed()
         return self._target.read() if read else None
 
     def forget(self) -> None:
@@ -136,8 +138,14 @@ class Display:
             self.context.close()
 
 
-def _overwrite_freed() -> None:
+def overwrite_freed() -> None:
     """Overwrites what Panda3D has freed; takes a tenth of a second. It has an allocator of its own (dlmalloc), which
-    leaves bodies and pictures in freed blocks: blocks of zeros are laid into them."""
-    blocks = [PTA_uchar.empty_array(size) for size, total in OVERWRITTEN for _ in range(total // size)]
-    del blocks
+    leaves bodies and pictures in freed blocks: zeros are laid into them until there is no more room but new room."""
+    blocks = []
+    for size, most in OVERWRITTEN:
+        end = heap_end()
+        for _ in range((most if end else most >> 4) // size):
+            block = PTA_uchar.empty_array(size)
+            blocks.append(block)
+            if end and np.frombuffer(block, np.uint8).__array_interface__["data"][0] >= end:  # pyright: ignore
+                break

@@ -43,7 +43,7 @@ class TrackStage:
     ) -> None:
         """`open_landmarker` is called again whenever what it remembers is to be forgotten."""
         self._model, self._open = model, open_landmarker
-        self._landmarker = open_landmarker()
+        self._landmarker: ShopperLandmarker | None = open_landmarker()
         self._follower: Follower | None = None
         self._connection = 0
         self._looked_away = False
@@ -63,6 +63,9 @@ class TrackStage:
         """Looks at the frame. Raises `InputError` for a source that nobody can be followed with."""
         captured, order = item.captured, item.order
         frame = captured.frame
+        if self._landmarker is None:
+            # Not when forgetting: opening takes most of the time that a wipe may take.
+            self._landmarker = self._open()
         if self._follower is None or captured.connection != self._connection:
             self._follower = Follower(self._model, captured.info, self._landmarker)
             self._connection = captured.connection
@@ -98,6 +101,7 @@ class TrackStage:
 
     def _watch_turn(self, order: Order, captured: Captured, sight: Sight) -> TurnNews:
         assert self._follower is not None
+        assert self._landmarker is not None
         frame, at = captured.frame, captured.frame.captured_at
         if order.scan != self._scan:
             self._restart()
@@ -144,11 +148,11 @@ class TrackStage:
 
     def forget(self) -> None:
         """Drops everything, the landmarker's memory of the person too."""
-        self._landmarker.close()
-        self._landmarker = self._open()
-        self._follower = None
+        self.close()
+        self._landmarker = self._follower = None
         self._restart()
 
     def close(self) -> None:
         """Closes the landmarker."""
-        self._landmarker.close()
+        if self._landmarker is not None:
+            self._landmarker.close()
