@@ -1,9 +1,9 @@
 """The model's surface laid onto the seen one: a smooth displacement along the normals, beyond the shape space.
 
 With d the displacement along the canonical normals n and r_v what a sweep over the depth images wants of it more
-(`solver.surface_sweeps`), sum_v a_v c_v (e_v - r_v)^2 + length^4 integral (Laplacian (d + e))^2 is made small and d moves
-by e; a_v are the vertices' areas, c_v how far what was seen is believed. What no ray saw follows what lies around it with
-the least bending.
+(`solver.surface_sweeps`), sum_v a_v c_v (e_v - r_v)^2 + length^4 integral (Laplacian (d + e))^2 is made small and d
+moves by e; a_v are the vertices' areas, c_v how far what was seen is believed. What no ray saw follows what lies around
+it with the least bending.
 """
 
 from __future__ import annotations
