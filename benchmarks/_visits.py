@@ -28,6 +28,7 @@ from game.protocol.snapshot import Guidance, Screen, SeeAs, Shopper, Snapshot, W
 from game.scan_files import scan_report
 from game.view.display import Display
 from scenes import SCREENS
+from scenes.mannequin import SHOWN, wardrobe
 from solver.body import BodyModel
 from solver.errors import ChevalError
 
@@ -43,7 +44,7 @@ TOLD_S = 90.0
 """Two people wait so long to be told that only one may be there."""
 FAR_ROUND_RAD = 1.2
 """In mid-turn."""
-PATIENCE = Patience(step_in=30.0, scan=900.0, reveal=300.0, keep=300.0, absent=30.0, mending=300.0)
+PATIENCE = Patience(step_in=60.0, scan=3600.0, reveal=600.0, absent=300.0, keep=600.0, mending=300.0)
 """As on a machine of one's own, whatever else this one has to do."""
 PHASES = {"pose": 1.0, "turn": 20.0, "mirror": 5.0, "leave": 6.0}
 """What is rendered of a shopper, and most of it [s]."""
@@ -168,6 +169,12 @@ class ServedMirror:
         self.app.leave()
         for _ in range(SETTLING):
             self.app.display.draw()
+
+    def warm_up(self) -> None:
+        """Until the mannequin of the empty mirror has all its clothes, which it keeps for good."""
+        deadline = time.monotonic() + LONGEST_VISIT_S
+        while len(wardrobe().ready) < len(SHOWN) and time.monotonic() < deadline:
+            self.draw()
 
     @property
     def failure_count(self) -> int:

@@ -111,6 +111,7 @@ def _serve(
     """The visits, and the types of objects of which there were most more at the end than after the warm-up."""
     visits = list[dict[str, Any]]()
     settled: Counter[str] | None = None
+    mirror.warm_up()
     began = time.monotonic()
     with Progress("visits") as progress:
         while (spent := time.monotonic() - began) < 60.0 * minutes:
@@ -227,6 +228,8 @@ def _print_visit(number: int, visit: dict[str, Any]) -> None:
     traces = "not looked for" if visit["traces"] is None else visit["traces"] or "none"
     wipe = visit.get("wipe_s")
     remarks = f"{visit.get('remark', '')} {visit['failed']}".strip()
+    if not visit.get("kept"):
+        remarks += f" ({' '.join(visit.get('screens', ()))})"
     print(
         f"{number:3d} {visit['at_s']:6.0f} s  {visit['course']}, {visit.get('seconds', 0.0):.0f} s: "
         f"{memory.get('anonymous', math.nan):.0f} MB anonymous, {memory.get('allocated', math.nan):.0f} allocated; "
