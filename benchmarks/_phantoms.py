@@ -23,8 +23,8 @@ class Ellipsoid(NamedTuple):
     """[1/m]"""
 
 
-# Centre and semi-axes in half widths of the head, turn about z in degrees, value: Kak and Slaney, Principles of Computerized
-# Tomographic Imaging (1988), table 3.1 and its extension to space.
+# Centre and semi-axes in half widths of the head, turn about z in degrees, value: Kak and Slaney, Principles of
+# Computerized Tomographic Imaging (1988), table 3.1 and its extension to space.
 _KAK_SLANEY = (
     (0.0, 0.0, 0.0, 0.69, 0.92, 0.9, 0.0, 2.0),
     (0.0, 0.0, 0.0, 0.6624, 0.874, 0.88, 0.0, -0.98),
@@ -91,7 +91,7 @@ def pixel_means(ellipsoids: list[Ellipsoid], geometry: ConeBeamGeometry, samples
 def count_photons(
     integrals: NDArray[np.floating], photons: float, generator: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Line integrals as counted with Poisson noise, `photons` sent along each ray; and the counts. One at least is counted."""
+    """Line integrals as counted with Poisson noise, `photons` sent along each ray, and the counts, one at least."""
     counts = np.maximum(generator.poisson(photons * np.exp(-integrals)), 1).astype(np.float64)
     return np.log(photons / counts), counts
 

@@ -27,7 +27,7 @@ class ConeBeams(NamedTuple):
 
 @njit(nogil=True, cache=True, parallel=True, fastmath={"contract", "arcp", "nsz", "reassoc"})
 def scale_by_length(rays, beams, views, out):
-    """Multiplies by the length [m] of each ray between two planes of voxels across it; (N, W, H), `out` may be `rays`."""
+    """Multiplies `rays` (N, W, H) by their length [m] between two planes of voxels across them; `out` may be `rays`."""
     count, width, rows = rays.shape
     spacing = beams.spacing
     for task in prange(TASKS):

@@ -1,7 +1,7 @@
 """Joseph's projector and its exact transpose, ray by ray: any view.
 
-A ray is followed along the axis in which it moves fastest, and read once in every plane of voxels across that axis, bilinear
-between four voxels; outside the volume there is nothing. Joseph, IEEE Trans. Med. Imag. 1(3), 1982.
+A ray is followed along the axis in which it moves fastest, and read once in every plane of voxels across that axis,
+bilinear between four voxels; outside the volume there is nothing. Joseph, IEEE Trans. Med. Imag. 1(3), 1982.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Total variation of a volume: value, gradient, and one dual step of its proximal map.
 
-Forward differences with nothing beyond the last voxel; isotropic: the length of the three. `scale` (3,) float32 divides the
-differences along each axis by the relative spacing of the voxels.
+Forward differences with nothing beyond the last voxel; isotropic: the length of the three. `scale` (3,) float32 divides
+the differences along each axis by the relative spacing of the voxels.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """ASD-POCS: sweeps of ordered subsets towards the data, with steps down the total variation between them.
 
-Least total variation among the volumes that fit the data to a tolerance. The steps adapt, so that smoothing never outruns
-the data (Sidky and Pan, Phys. Med. Biol. 53, 2008).
+Least total variation among the volumes that fit the data to a tolerance. The steps adapt, so that smoothing never
+outruns the data (Sidky and Pan, Phys. Med. Biol. 53, 2008).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from solver.tomography.total_variation import TotalVariation
 
 @dataclass(frozen=True, slots=True)
 class AsdPocs:
-    """The paper's parameters, with its values."""
+    """The paper's parameters; steps down start much shorter than there, since a first sweep from 0 moves everything."""
 
     iterations: int = 50
     data_tolerance: float = 0.0
@@ -55,7 +55,7 @@ class AsdPocs:
             if n == 0:
                 distance = self.descent_share * moved
             before[:] = volume
-            smallest = 1e-4 * float(np.abs(volume).max()) + 1e-30
+            smallest = 1e-4 * float(max(volume.max(), -volume.min())) + 1e-30
             for _ in range(self.descent_steps):
                 variation.descend(volume, distance, smallest)
             np.clip(volume, *problem.limits, out=volume, where=inside)

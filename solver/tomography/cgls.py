@@ -1,7 +1,7 @@
 """Conjugate gradients on the normal equations of weighted least squares, A^T W A x = A^T W b.
 
-Hestenes and Stiefel 1952, in the form of Bjoerck (Numerical Methods for Least Squares Problems, 1996). The fastest way down
-in the residual, but it knows no limits.
+Hestenes and Stiefel 1952, in the form of Bjoerck (Numerical Methods for Least Squares Problems, 1996). The fastest way
+down in the residual, but it knows no limits.
 """
 
 from __future__ import annotations
@@ -42,13 +42,12 @@ class Cgls:
             projector.back_project(moved, views, gradient)
             gradient *= mask
             slope = dot(gradient.reshape(-1), gradient.reshape(-1), partial)
-            combine(1.0, gradient.reshape(-1), slope / before if n else 0.0, direction.reshape(-1))
+            combine(1.0, gradient.reshape(-1), slope / before if n and before > 0.0 else 0.0, direction.reshape(-1))
             before = slope
             projector.project(direction, views, moved)
             moved *= root
             curvature = dot(moved.reshape(-1), moved.reshape(-1), partial)
-            if curvature == 0.0:
-                return
-            combine(slope / curvature, direction.reshape(-1), 1.0, volume.reshape(-1))
-            combine(-slope / curvature, moved.reshape(-1), 1.0, residual.reshape(-1))
+            if curvature > 0.0:
+                combine(slope / curvature, direction.reshape(-1), 1.0, volume.reshape(-1))
+                combine(-slope / curvature, moved.reshape(-1), 1.0, residual.reshape(-1))
             yield float(np.sqrt(dot(residual.reshape(-1), residual.reshape(-1), partial)))

@@ -1,8 +1,8 @@
 """FISTA-TV: weighted least squares with a total-variation penalty, by accelerated proximal gradients.
 
-min over x within mask and limits of |b - A x|^2_W / 2 + L smoothing TV(x). Beck and Teboulle, SIAM J. Imaging Sci. 2(1), 2009;
-ordered subsets of the views as in Kim, Ramani and Fessler, IEEE TMI 34(1), 2015. L bounds the curvature: A has no negative
-entry, so the greatest value of A^T W A 1 is one.
+min over x within mask and limits of |b - A x|^2_W / 2 + L smoothing TV(x). Beck and Teboulle, SIAM J. Imaging Sci.
+2(1), 2009; ordered subsets of the views as in Kim, Ramani and Fessler, IEEE TMI 34(1), 2015. L bounds the curvature of
+the first term: A has no negative entry, so the greatest value of A^T W A 1 is a bound.
 """
 
 from __future__ import annotations

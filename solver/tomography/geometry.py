@@ -1,8 +1,9 @@
 """Where sources and flat panels stand: a matrix a view, and the trajectories that scanners have.
 
-A view is a 3 x 4 matrix P that takes a point X of the world [m] to its place on the panel: (u, v, 1) w = P (X, 1), with u
-the column and v the row, pixel centres at integers, and w > 0 before the source. That is what a pinhole camera has,
-P = K [R | t], so a depth camera is a view as well. The line integral of a pixel runs from the source on through its centre.
+A view is a 3 x 4 matrix P that takes a point X of the world [m] to its place on the panel: (u, v, 1) w = P (X, 1), with
+u the column and v the row, pixel centres at integers, and w > 0 before the source. That is what a pinhole camera has,
+P = K [R | t], so a depth camera is a view as well. The line integral of a pixel runs from the source through its centre
+and on.
 """
 
 from __future__ import annotations
@@ -106,9 +107,9 @@ def circular_geometry(
 ) -> ConeBeamGeometry:
     """A source that circles the world's z axis about the origin, opposite a panel.
 
-    At angle 0 the source is at +x, and it turns towards +y. Columns run along the way of turning, rows downwards. `offset_m`
-    moves the panel along its columns and rows, `tilt_rad` turns the whole trajectory about the world's x axis. Raises
-    InputError on sizes that are no scanner's.
+    At angle 0 the source is at +x, and it turns towards +y. Columns run along the way of turning, rows downwards.
+    `offset_m` moves the panel that way, `tilt_rad` turns the whole trajectory about the world's x axis, and over the
+    whole arc it climbs `climb_m`. Raises InputError on sizes that are no scanner's.
     """
     if view_count < 1 or not 0.0 < source_to_axis_m <= source_to_panel_m or pixel_m <= 0.0:
         raise InputError("geometry: give at least one view, 0 < source_to_axis_m <= source_to_panel_m and pixel_m > 0")

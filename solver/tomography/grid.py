@@ -26,7 +26,9 @@ class VolumeGrid:
             raise InputError(f"grid: shape {self.shape}; give three numbers of at least 1")
         numbers = np.array([self.spacing_m, self.origin_m], np.float64)
         if numbers.shape != (2, 3) or not np.isfinite(numbers).all() or numbers[0].min() <= 0.0:
-            raise InputError(f"grid: spacing {self.spacing_m} m, origin {self.origin_m} m; give three finite numbers each")
+            raise InputError(
+                f"grid: spacing {self.spacing_m} m, origin {self.origin_m} m; give three finite numbers each"
+            )
 
     @classmethod
     def centred(cls, shape: tuple[int, int, int], spacing_m: float | tuple[float, float, float]) -> VolumeGrid:

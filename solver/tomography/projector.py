@@ -1,6 +1,6 @@
 """The projector A and its exact transpose, for one geometry and one grid.
 
-Stacks are kept as (views, columns, rows) here, panels on their side: detector columns are what runs along the voxels' z.
+Stacks are kept as (views, columns, rows) here, panels on their side: detector columns run along the voxels' z.
 `project` and `back_project` speak in pictures, (views, rows, columns).
 """
 
@@ -59,7 +59,7 @@ class Projector:
 
 
 def project(volume: NDArray[np.floating], geometry: ConeBeamGeometry, grid: VolumeGrid) -> NDArray[np.float32]:
-    """Line integrals of `volume` (X, Y, Z) [1/m], shape (V, rows, columns). Raises InputError on a wrong shape or NaN."""
+    """Line integrals of `volume` (X, Y, Z) [1/m], (V, rows, columns). Raises InputError on a wrong shape or NaN."""
     values = check_array("volume", volume, grid.shape)
     projector = Projector(geometry, grid, most_views=0)
     rays = projector.stack()
@@ -67,7 +67,9 @@ def project(volume: NDArray[np.floating], geometry: ConeBeamGeometry, grid: Volu
     return to_pictures(rays)
 
 
-def back_project(projections: NDArray[np.floating], geometry: ConeBeamGeometry, grid: VolumeGrid) -> NDArray[np.float32]:
+def back_project(
+    projections: NDArray[np.floating], geometry: ConeBeamGeometry, grid: VolumeGrid
+) -> NDArray[np.float32]:
     """The transpose of `project`: (V, rows, columns) to (X, Y, Z). Raises InputError on a wrong shape or NaN."""
     rays = to_columns(check_array("projections", projections, geometry.projections_shape))
     projector = Projector(geometry, grid)
@@ -116,8 +118,6 @@ def _beams(geometry: ConeBeamGeometry, grid: VolumeGrid) -> ConeBeams:
         [np.stack([columns, np.full_like(columns, row), np.ones_like(columns)]) for row in (0, geometry.rows - 1)]
     )
     ends = np.abs(directions[:, None] @ pixels)
-    level = (np.abs(directions[:, :2, 1]).max(axis=1) <= 1e-9 * np.abs(directions[:, 2, 1]))
+    level = np.abs(directions[:, :2, 1]).max(axis=1) <= 1e-9 * np.abs(directions[:, 2, 1])
     upright = level & (ends[:, :, 2] <= ends[:, :, :2].max(axis=2)).all(axis=(1, 2))
-    return ConeBeams(
-        np.ascontiguousarray(sources), np.ascontiguousarray(directions), upright.astype(np.uint8), spacing
-    )
+    return ConeBeams(np.ascontiguousarray(sources), np.ascontiguousarray(directions), upright.astype(np.uint8), spacing)

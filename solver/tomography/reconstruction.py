@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.errors import InputError
+from solver.errors import InputError, UsageError
 from solver.tomography.geometry import ConeBeamGeometry
 from solver.tomography.grid import VolumeGrid
 from solver.tomography.problem import Method, Problem
@@ -60,16 +60,17 @@ def reconstruct(
 ) -> Tomogram:
     """The volume whose line integrals are `projections`.
 
-    `projections` (V, rows, columns): line integrals, -log(I / I0), without unit; pixel centres and frame as the geometry
-    says. `method`: `OsSart` (default), `Sart`, `Sirt`, `Cgls`, `AsdPocs`, `FistaTv`. `weights` as the projections: how much
-    each ray counts, 0 for dead pixels; for Poisson noise the counted photons. `mask` (X, Y, Z): true where voxels are to be
+    `projections` (V, rows, columns): line integrals, -log(I / I0), without unit; pixels as the geometry says. `method`:
+    `OsSart` (default), `Sart`, `Sirt`, `Cgls`, `AsdPocs`, `FistaTv`. `weights`, like the projections: how much each ray
+    counts, 0 for dead pixels; for Poisson noise the counted photons. `mask` (X, Y, Z): true where voxels are to be
     found; the others keep `initial` (0 without). `minimum` and `maximum` [1/m] hold the voxels that are to be found.
-    `initial` (X, Y, Z) [1/m] is where it starts. It ends after the method's iterations, when the residual is at most
-    `residual_tolerance`, when it fell by less than the share `stall_tolerance` in an iteration, or when `on_iteration`
-    returns True.
+    `initial` (X, Y, Z) [1/m] is where it starts.
 
-    Raises InputError on wrong shapes, values that are not finite, an empty mask, limits that exclude each other, a view that
-    does not look at the grid; UsageError where the method's parameters make no sense.
+    It ends after the method's iterations, when the residual is at most `residual_tolerance`, when it fell by less than
+    the share `stall_tolerance` in an iteration, or when `on_iteration` returns True.
+
+    Raises InputError on wrong shapes, values that are not finite, an empty mask, limits that exclude each other, a view
+    that does not look at the grid; UsageError where the method's parameters make no sense.
     """
     steps = reconstruction_steps(
         projections,
@@ -111,7 +112,7 @@ def reconstruction_steps(
     if method is None:
         method = OsSart()
     if method.iterations < 1:
-        raise InputError(f"reconstruct: {method.iterations} iterations; give at least one")
+        raise UsageError(f"reconstruct: {method.iterations} iterations; give at least one")
     problem = _problem(projections, geometry, grid, weights, mask, minimum, maximum)
     volume = np.zeros(grid.shape, np.float32)
     if initial is not None:

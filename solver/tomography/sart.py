@@ -1,9 +1,9 @@
 """SART, OS-SART and SIRT: one correction of the volume from each subset of views in turn.
 
-x += lambda_n V_s^-1 A_s^T W_s (b_s - A_s x), W the reciprocal lengths of the rays in the volume (times their weights), V_s
-what arrives at each voxel from rays of 1: each voxel moves by the mean of what its rays ask for. One view a subset is SART
-(Andersen and Kak, Ultrasonic Imaging 6, 1984), all at once SIRT (Gregor and Benson, IEEE TMI 27, 2008), between them OS-SART
-(Wang and Jiang, J. X-Ray Sci. Technol. 12, 2004).
+x += lambda_n V_s^-1 A_s^T W_s (b_s - A_s x), W the reciprocal lengths of the rays in the volume (times their weights),
+V_s what arrives at each voxel from rays of 1: each voxel moves by the mean of what its rays ask for. One view a subset
+is SART (Andersen and Kak, Ultrasonic Imaging 6, 1984), all at once SIRT (Gregor and Benson, IEEE TMI 27, 2008), between
+them OS-SART (Wang and Jiang, J. X-Ray Sci. Technol. 12, 2004).
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ class OsSart:
             yield sweep(volume, relaxation(self.relaxation, self.relaxation_decay, n))
 
 
-def Sart(  # noqa: N802 - a method like the others, one view a subset
+def Sart(
     iterations: int = 10, relaxation: float = 1.0, relaxation_decay: float = 1.0, order: Order = "golden", seed: int = 0
 ) -> OsSart:
     """SART: every view by itself."""
     return OsSart(iterations, 1, relaxation, relaxation_decay, order, seed)
 
 
-def Sirt(iterations: int = 100, relaxation: float = 1.0, relaxation_decay: float = 1.0) -> OsSart:  # noqa: N802
+def Sirt(iterations: int = 100, relaxation: float = 1.0, relaxation_decay: float = 1.0) -> OsSart:
     """SIRT: all views at once."""
     return OsSart(iterations, None, relaxation, relaxation_decay, "sequential")
 

@@ -23,9 +23,10 @@ def view_subsets(view_count: int, views_per_subset: int) -> list[NDArray[np.int3
 def turns(subset_count: int, order: Order, generator: np.random.Generator | None = None) -> NDArray[np.intp]:
     """The order in which subsets take their turns, a permutation of range(subset_count).
 
-    Far apart one after the other is best: neighbouring views tell nearly the same. `golden` steps by the golden section of
-    the circle (Koehler, "A projection access scheme for iterative reconstruction based on the golden section", 2004),
-    `bit-reversed` halves the widest gap (Guan and Gordon 1994), `random` wants a seeded generator.
+    Far apart one after the other is best: neighbouring views tell nearly the same. `golden` steps by the golden section
+    of the circle (Koehler, A projection access scheme for iterative reconstruction, IEEE NSS, 2004), `bit-reversed`
+    halves the widest gap (Guan and Gordon, Phys. Med. Biol. 39, 1994), `random` wants a seeded generator. Raises
+    UsageError on any other.
     """
     if order == "sequential":
         return np.arange(subset_count)

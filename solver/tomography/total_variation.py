@@ -28,7 +28,7 @@ class TotalVariation:
         return total_variation(volume, self._scale, self._partial)
 
     def descend(self, volume: NDArray[np.float32], distance: float, smallest: float) -> None:
-        """Moves `volume` by `distance` (2-norm over the mask) down the slope; differences below `smallest` are rounded."""
+        """Moves `volume` by up to `distance` (2-norm) down the slope; differences below `smallest` are rounded."""
         if self._slope is None:
             self._slope = np.empty_like(volume), np.empty_like(volume)
         inverse, gradient = self._slope
