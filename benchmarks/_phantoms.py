@@ -98,10 +98,13 @@ def count_photons(
 
 def voxel_means(ellipsoids: list[Ellipsoid], grid: VolumeGrid, samples: int = 3) -> NDArray[np.float32]:
     """Mean value in every voxel, from `samples`^3 points each, (X, Y, Z)."""
+    nx, ny, nz = grid.shape
+    dx, dy, dz = grid.spacing_m
+    first = np.array(grid.origin_m) - 0.5 * np.array(grid.spacing_m) * (1.0 - 1.0 / samples)
     fine = VolumeGrid(
-        tuple(samples * n for n in grid.shape),
-        tuple(s / samples for s in grid.spacing_m),
-        tuple(o - 0.5 * s * (1.0 - 1.0 / samples) for o, s in zip(grid.origin_m, grid.spacing_m, strict=True)),
+        (samples * nx, samples * ny, samples * nz),
+        (dx / samples, dy / samples, dz / samples),
+        (float(first[0]), float(first[1]), float(first[2])),
     )
     x, y, z = fine.centres()
     total = np.zeros(fine.shape, np.float32)
@@ -111,7 +114,6 @@ def voxel_means(ellipsoids: list[Ellipsoid], grid: VolumeGrid, samples: int = 3)
         along, across = c * dx + s * dy, c * dy - s * dx
         a, b, h = shape.semi_axes
         total += np.float32(shape.value) * ((along / a) ** 2 + (across / b) ** 2 + (dz / h) ** 2 <= 1.0)
-    nx, ny, nz = grid.shape
     return total.reshape(nx, samples, ny, samples, nz, samples).mean(axis=(1, 3, 5))
 
 

@@ -1,4 +1,4 @@
-"""Cone-beam reconstruction of the Shepp-Logan head: error against time, RTK beside it; few noisy views with and without TV.
+"""Cone-beam reconstruction of the Shepp-Logan head, RTK beside it; few noisy views with and without total variation.
 
 python -m benchmarks.ct
 """
@@ -34,7 +34,7 @@ from solver.tomography.problem import Method
 SOURCE_TO_AXIS_M, SOURCE_TO_PANEL_M, FIELD_M = 0.6, 1.2, 0.256
 WATER = 20.0
 """Attenuation of water at X-ray tubes' energies [1/m]."""
-CASES = ((64, 180), (128, 90))
+CASES = ((64, 180), (96, 60))
 """Voxels and pixels along a side, views."""
 RELAXATIONS = (0.3, 0.7)
 """The first is RTK's own."""
@@ -74,12 +74,12 @@ def few_view_methods(size: int = 128) -> list[tuple[str, tuple[float, int, float
     head = shepp_logan(0.1, WATER)
     geometry, grid = scanner(size, FEW_VIEWS)
     truth = voxel_means(head, grid)
-    noisy, _ = count_photons(pixel_means(head, geometry), PHOTONS, np.random.default_rng(5))
+    noisy, _ = count_photons(pixel_means(head, geometry), PHOTONS, np.random.default_rng(7))
     methods: dict[str, Method] = {
-        "SART 0.3": Sart(24, 0.3),
+        "SART 0.3": Sart(20, 0.3),
         "SART 1": Sart(10, 1.0),
         "ASD-POCS": AsdPocs(24, data_tolerance=0.015, descent_share=0.01),
-        "FISTA-TV": FistaTv(15, 0.0005 * WATER, 6),
+        "FISTA-TV": FistaTv(20, 0.0008 * WATER, 6),
     }
     found = []
     for name, method in methods.items():

@@ -104,6 +104,7 @@ def test_back_projector_is_the_transpose(name):
 
 
 def test_upright_views_equal_any_view():
+    """`joseph_columns` and `joseph_rays` have the same weights."""
     geometry = helical_geometry(7, 0.5, 0.9, 24, 40, 0.015, turns=1.5, pitch_m=0.1)
     grid = VolumeGrid.centred((40, 36, 44), (0.006, 0.0065, 0.0055))
     volume = np.random.default_rng(4).random(grid.shape, np.float32)
@@ -123,7 +124,7 @@ def test_upright_views_equal_any_view():
 def test_ellipsoid_has_its_line_integrals(tilt):
     """The error falls faster than the voxels' size: it comes from the steps of the voxelised edge alone."""
     shapes = [Ellipsoid((0.01, -0.02, 0.015), (0.07, 0.05, 0.06), 0.5, 20.0)]
-    errors = []
+    errors, biases = [], []
     for count in (24, 48):
         grid = VolumeGrid.centred((count,) * 3, 0.2 / count)
         geometry = circular_geometry(5, 0.6, 1.2, 40, 44, 0.01, start_rad=0.1, tilt_rad=tilt)
@@ -132,9 +133,12 @@ def test_ellipsoid_has_its_line_integrals(tilt):
         errors.append(np.sqrt(np.mean((found - exact) ** 2)) / exact.max())
         middle = exact > 0.6 * exact.max()
         assert np.abs(found - exact)[middle].max() < 0.04 * exact.max()
-        assert (found - exact)[middle].mean() == pytest.approx(0.0, abs=1e-3 * exact.max())
+        biases.append(abs((found - exact)[middle].mean()) / exact.max())
     assert errors[0] < 0.02
     assert errors[1] < 0.6 * errors[0]
+    # Where no edge is near, the blur of a voxel's size is left: second order.
+    assert biases[0] < 0.01
+    assert biases[1] < 0.4 * biases[0]
 
 
 def test_shepp_logan_has_its_line_integrals():

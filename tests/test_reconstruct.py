@@ -43,7 +43,7 @@ def small():
     generator = np.random.default_rng(1)
     A = system_matrix(GEOMETRY, GRID)
     x = generator.random(GRID.shape)
-    b = A @ x.ravel() + 0.01 * generator.normal(size=len(A))
+    b = A @ x.ravel() + 0.001 * generator.normal(size=len(A))
     weights = generator.random(len(A)) * (generator.random(len(A)) > 0.1)
     weights /= weights.max()
     mask = generator.random(GRID.shape) > 0.2

@@ -40,7 +40,7 @@ class AsdPocs:
 
     def run(self, problem: Problem, volume: NDArray[np.float32]) -> Iterator[float]:
         """See `Method.run`; residuals are those met by the sweep."""
-        sweep = SubsetSweep(problem, self.views_per_subset, self.order, self.seed)
+        sweep = SubsetSweep(problem, self.views_per_subset, self.order, self.seed, self.iterations)
         variation = TotalVariation(problem)
         tolerated = self.data_tolerance * problem.measured_length()
         before = np.empty_like(volume)

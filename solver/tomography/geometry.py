@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from solver.errors import InputError
 from solver.types import Intrinsics
@@ -53,14 +53,14 @@ class ConeBeamGeometry:
     @property
     def sources(self) -> NDArray[np.float64]:
         """Where the rays start, world [m], shape (V, 3)."""
-        return -np.linalg.solve(self.matrices[:, :, :3], self.matrices[:, :, 3:])[:, :, 0]
+        return np.asarray(-np.linalg.solve(self.matrices[:, :, :3], self.matrices[:, :, 3:])[:, :, 0], np.float64)
 
     @property
     def projections_shape(self) -> tuple[int, int, int]:
         """(V, rows, columns): the shape of a stack of projections."""
         return self.view_count, self.rows, self.columns
 
-    def views(self, chosen: ArrayLike | slice) -> ConeBeamGeometry:
+    def views(self, chosen: NDArray | list[int] | slice) -> ConeBeamGeometry:
         """The geometry of the `chosen` views alone: indices, a mask or a slice."""
         return ConeBeamGeometry(self.matrices[chosen], self.rows, self.columns)
 
@@ -78,8 +78,8 @@ def panel_geometry(
     `corners` are the centres of the pixels (row 0, column 0), `along_rows` the step from a column to the next and
     `along_columns` the step from a row to the next. Raises InputError where a source lies in its panel's plane.
     """
-    frames = np.stack([np.asarray(along_rows), np.asarray(along_columns), np.asarray(corners) - sources], axis=-1)
-    frames = frames.astype(np.float64)
+    places = np.asarray(sources, np.float64)
+    frames = np.stack([along_rows, along_columns, corners - places], axis=-1).astype(np.float64)
     sizes = np.linalg.norm(frames, axis=1)
     volumes = np.abs(np.linalg.det(frames))
     flat = ~(volumes > 1e-9 * sizes.prod(axis=1))
@@ -87,8 +87,8 @@ def panel_geometry(
         raise InputError(f"geometry: the source of view {int(np.argmax(flat))} lies in the plane of its panel")
     rotations = np.linalg.inv(frames)
     # w is 1 on the panel: positive before the source.
-    matrices = np.concatenate([rotations, -rotations @ np.asarray(sources, np.float64)[:, :, None]], axis=2)
-    return ConeBeamGeometry(matrices, rows, columns)
+    matrices = np.concatenate([rotations, -rotations @ places[:, :, None]], axis=2)
+    return ConeBeamGeometry(np.asarray(matrices, np.float64), rows, columns)
 
 
 def circular_geometry(

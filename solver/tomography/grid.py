@@ -33,11 +33,14 @@ class VolumeGrid:
     @classmethod
     def centred(cls, shape: tuple[int, int, int], spacing_m: float | tuple[float, float, float]) -> VolumeGrid:
         """The grid whose middle is the origin of the world."""
-        spacing = np.broadcast_to(np.asarray(spacing_m, np.float64), 3)
-        origin = -0.5 * (np.asarray(shape) - 1) * spacing
-        return cls(tuple(shape), tuple(spacing.tolist()), tuple(origin.tolist()))
+        dx, dy, dz = np.broadcast_to(np.asarray(spacing_m, np.float64), 3).tolist()
+        nx, ny, nz = shape
+        return cls((nx, ny, nz), (dx, dy, dz), (-0.5 * (nx - 1) * dx, -0.5 * (ny - 1) * dy, -0.5 * (nz - 1) * dz))
 
     def centres(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Coordinates of the voxel centres, world [m], shapes (X, 1, 1), (1, Y, 1), (1, 1, Z)."""
-        x, y, z = (o + s * np.arange(n) for n, s, o in zip(self.shape, self.spacing_m, self.origin_m, strict=True))
+        x, y, z = (
+            np.linspace(o, o + s * (n - 1), n)
+            for n, s, o in zip(self.shape, self.spacing_m, self.origin_m, strict=True)
+        )
         return x[:, None, None], y[None, :, None], z[None, None, :]

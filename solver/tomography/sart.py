@@ -42,7 +42,7 @@ class OsSart:
 
     def run(self, problem: Problem, volume: NDArray[np.float32]) -> Iterator[float]:
         """See `Method.run`; the residual of each view is that just before its correction."""
-        sweep = SubsetSweep(problem, self.views_per_subset, self.order, self.seed)
+        sweep = SubsetSweep(problem, self.views_per_subset, self.order, self.seed, self.iterations)
         for n in range(self.iterations):
             yield sweep(volume, relaxation(self.relaxation, self.relaxation_decay, n))
 
@@ -69,7 +69,9 @@ def relaxation(first: float, decay: float, n: int) -> float:
 class SubsetSweep:
     """Every subset once, called again for every iteration; what does not change is kept from call to call."""
 
-    def __init__(self, problem: Problem, views_per_subset: int | None, order: Order, seed: int) -> None:
+    def __init__(
+        self, problem: Problem, views_per_subset: int | None, order: Order, seed: int, sweep_count: int
+    ) -> None:
         view_count = problem.projector.geometry.view_count
         self._problem = problem
         self._subsets = view_subsets(view_count, view_count if views_per_subset is None else views_per_subset)
@@ -79,7 +81,7 @@ class SubsetSweep:
         self._correction = np.empty_like(problem.mask, np.float32)
         self._partial = np.empty(TASKS)
         self._gain = self._ray_gain()
-        keep = len(self._subsets) * self._correction.nbytes <= SUMS_LIMIT_BYTES
+        keep = sweep_count > 1 and len(self._subsets) * self._correction.nbytes <= SUMS_LIMIT_BYTES
         self._sums = np.empty((len(self._subsets) if keep else 1, *self._correction.shape), np.float32)
         self._known = np.zeros(len(self._subsets), bool)
 
