@@ -84,7 +84,7 @@ def draw_few_views() -> NDArray[np.uint8]:
             np.vstack(
                 [
                     picture_of(volume[:, :, low], f"{name}: {psnr:.1f} dB at {iteration}"),
-                    picture_of(error, "error x 4", 0.0, 0.25 * 1.2),
+                    picture_of(error, "error, white: 0.3 of water", 0.0, 0.3),
                 ]
             )
         )
