@@ -29,6 +29,8 @@ GRID_WIDTH = 283
 """Pixels of the longer side that the alignment works on."""
 PIXEL_INDEPENDENCE = 0.1
 """Neighbouring pixels err alike: each counts for so much of an independent measurement."""
+OUTLINE_SIGMA_M = 0.04
+"""A stereo camera's outlines are too fat by a share of its matching window, and say little beside the depth within."""
 SCALP_SHARE = 0.2
 """What is seen where hair may be counts so much."""
 HAIR_SHARE = 0.02
@@ -195,7 +197,7 @@ class BatchAlignment:
         matching = PixelMatching(
             gate=gate,
             surface_sigma=surface_sigma,
-            outline_sigma=max(0.02, 3.0 * surface_sigma),
+            outline_sigma=max(OUTLINE_SIGMA_M, 6.0 * surface_sigma),
             reach=10,
             outline_stride=2,
             disparity_noise=self._disparity_noise,
