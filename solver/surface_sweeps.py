@@ -20,7 +20,8 @@ from solver.types import DepthNoise
 
 SIGMA_M = 0.005
 """Depth error of an observation that counts as weight 1."""
-LEAST_SHARE = np.float32(1.0)
+LEAST_SHARE = np.float32(0.1)
+"""Of a pixel: the face has vertices denser than that, and is seen none the worse."""
 RULE = ResidualRule(gate_m=0.03, least_cosine=0.25, edge_jump_m=0.03, sigma_m=SIGMA_M)
 
 
