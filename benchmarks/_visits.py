@@ -20,7 +20,7 @@ from game.attendant import Attendant, Tastes
 from game.keeper import StoreKeeper
 from game.live.session import MirrorSession, Patience, open_session
 from game.live.works import Parts
-from game.measurements import MeasurementReport
+from game.measurements import MeasurementReport, parse_report, to_json
 from game.profiles.profile import Profile
 from game.profiles.store import ProfileStore
 from game.protocol.commands import Command, Consent, Leave
@@ -306,7 +306,8 @@ class _Visit:
 def digest(shopper: Shopper, worn: Sequence[Worn]) -> str:
     """What a shopper's profile must hold, as a number that says nothing of them."""
     assert shopper.scan is not None
-    rest, report = shopper.rest, scan_report(shopper.scan)
+    # As written: values are kept to the digits of measurements.json.
+    rest, report = shopper.rest, parse_report(to_json(scan_report(shopper.scan)))
     choices = [(one.design, one.fabric) for one in worn]
     return _digest((shopper.shape, rest.vertices, rest.joints, shopper.canonical), report, choices)
 
