@@ -162,12 +162,6 @@ class CanonicalVolume:
         weight[self.slots] = self._weight
         return distance, weight
 
-    def weight_at(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
-        """How much was seen at canonical `points` (N, 3) [m], (N,); 0 outside the band."""
-        weight = np.zeros_like(self._model_distance)
-        weight[self.slots] = self._weight
-        return np.nan_to_num(sample(self.grid, weight, points)[0])
-
     def surface(self, fill_weight: float = 0.5) -> FusedSurface:
         """The closed surface: what was seen, and the model where nothing was."""
         distance, weight = self.distance(fill_weight)

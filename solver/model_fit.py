@@ -31,6 +31,8 @@ FAR_M = 0.03
 LARGEST_STEP_M = 0.02
 FREE_SPRING = 1e-3
 """Weight of staying where the shape put it, against 1 for a well-seen place."""
+INNER_NEIGHBOURS = 12
+"""Eyes and what is inside the mouth move with so many vertices of the skin around them."""
 FINE_PARTS = ("hand_l", "hand_r", "foot_l", "foot_r")
 """Parts whose detail is finer than the volume and whose fingers or toes are not followed: the model's shape is kept."""
 
@@ -59,14 +61,17 @@ class ModelFit:
         self._trust = trust
         self._scalp = scalp_vertices(model)[self._skin]
         self._offset = np.zeros(len(self._skin))
+        self._inner = np.setdiff1d(np.arange(model.vertex_count), self._skin)
+        self._around = np.zeros((0, INNER_NEIGHBOURS), int)
+        if len(self._inner):
+            self._around = cKDTree(self._start[self._skin]).query(self._start[self._inner], INNER_NEIGHBOURS)[1]
 
     @property
     def vertices(self) -> NDArray[np.float32]:
         """Canonical vertices [m] (V, 3). Eyes and what is inside the mouth move with the skin around them."""
         displacement = np.zeros_like(self._start)
         displacement[self._skin] = self._offset[:, None] * self._directions
-        inner, around = self._inner()
-        displacement[inner] = displacement[self._skin][around].mean(1)
+        displacement[self._inner] = displacement[self._skin][self._around].mean(1)
         return (self._start + displacement).astype(np.float32)
 
     @property
@@ -87,13 +92,6 @@ class ModelFit:
         matrix = sparse.diags(pull + FREE_SPRING * self._areas) + self._stiffness
         right = pull * wanted - FREE_SPRING * self._areas * self._offset - self._stiffness @ self._offset
         self._offset += np.clip(factorised(matrix).solve(right), -LARGEST_STEP_M, LARGEST_STEP_M)
-
-    def _inner(self) -> tuple[NDArray, NDArray]:
-        """Vertices inside the skin, and for each the places in `_skin` of the nearest around it."""
-        inner = np.setdiff1d(np.arange(self._model.vertex_count), self._skin)
-        if not len(inner):
-            return inner, np.zeros((0, 12), int)
-        return inner, cKDTree(self._start[self._skin]).query(self._start[inner], 12)[1]
 
 
 def factorised(matrix: sparse.sparray) -> SuperLU:

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from solver.batch_alignment import BatchAlignment
 from solver.body import BodyModel, RestBody, joint_transforms, shape_body, skin
 from solver.errors import TrackingLostError
-from solver.fusion import CanonicalVolume, FusedSurface, outer_faces
+from solver.fusion import SIGMA_M, CanonicalVolume, FusedSurface, outer_faces
 from solver.hair import scalp_vertices
 from solver.keyframes import Keyframe
 from solver.model_fit import ModelFit
 from solver.pieces import complete
-from solver.surface_sweeps import SIGMA_M, SurfaceSweeps
+from solver.surface_sweeps import SurfaceSweeps
 from solver.types import DepthNoise, Mesh, read_only
 from solver.vertex_color import VertexColors
 

@@ -1,7 +1,7 @@
 """Sweeps over the views of a turn: the model is predicted in every depth image, what differs is carried back to it.
 
-The unknowns are the displacements of the model's vertices; a view is an ordered subset. As in SART each view's
-residuals are divided by row and column sums (`solver.kernels.back_project`); what regularises lies between the sweeps
+The unknowns are the displacements of the model's vertices. Residuals are divided by row and column sums as in SART
+(`solver.kernels.back_project`), all views of a sweep together (SIRT); what regularises lies between the sweeps
 (`solver.model_fit`).
 """
 
@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from solver.alignment import Articulation
 from solver.body import BodyModel, RestBody, joint_transforms, skin
+from solver.fusion import SIGMA_M
 from solver.kernels.back_project import ResidualRule, VertexSums, back_project, gather_view
 from solver.keyframes import Keyframe
 from solver.normals import NormalField
 from solver.rasterizer import Rasterizer
 from solver.types import DepthNoise
 
-SIGMA_M = 0.005
-"""Depth error of an observation that counts as weight 1."""
 LEAST_SHARE = np.float32(0.1)
 """Of a pixel: the face has vertices denser than that, and is seen none the worse."""
 RULE = ResidualRule(gate_m=0.03, least_cosine=0.25, edge_jump_m=0.03, sigma_m=SIGMA_M)
@@ -36,7 +35,7 @@ class SurfaceSweeps:
         self._normals = np.empty((count, 3), np.float32)
         self._view = VertexSums(*(np.zeros(count, np.float32) for _ in range(3)))
         self.residual = np.zeros(count, np.float32)
-        """Weighted mean after `sweep` [m], outwards."""
+        """Weighted mean after `end` [m], outwards."""
         self.weight = np.zeros(count, np.float32)
         """Sum of the views' weights."""
 

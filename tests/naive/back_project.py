@@ -6,6 +6,18 @@ import numpy as np
 def carried_residuals(raster, faces, normals, depth, person, camera, noise, rule):
     """Sums of residual times weight, of weight and of pixel shares at the vertices, each (V,)."""
     sums, weights, shares = (np.zeros(len(normals)) for _ in range(3))
+    for corners, corner_shares, outwards, weight in pixel_residuals(
+        raster, faces, normals, depth, person, camera, noise, rule
+    ):
+        for corner, share in zip(corners, corner_shares, strict=True):
+            sums[corner] += share * weight * outwards
+            weights[corner] += share * weight
+            shares[corner] += share
+    return sums, weights, shares
+
+
+def pixel_residuals(raster, faces, normals, depth, person, camera, noise, rule):
+    """Of every pixel that counts: the corners behind it, their shares, the residual [m] outwards, its weight."""
     height, width = depth.shape
     for y in range(1, height - 1):
         for x in range(1, width - 1):
@@ -30,8 +42,4 @@ def carried_residuals(raster, faces, normals, depth, person, camera, noise, rule
             robust = (1.0 / (1.0 + (outwards / rule.gate_m) ** 2)) ** 2
             sigma = noise.disparity_sigma_px * predicted**2 / (camera.fx * noise.baseline_m)
             weight = robust * rule.sigma_m**2 / (sigma**2 + noise.floor_m**2)
-            for corner, share in zip(corners, corner_shares, strict=True):
-                sums[corner] += share * weight * outwards
-                weights[corner] += share * weight
-                shares[corner] += share
-    return sums, weights, shares
+            yield corners, corner_shares, outwards, weight
