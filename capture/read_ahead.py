@@ -13,6 +13,9 @@ from solver.types import Frame
 
 AHEAD = 2
 READ_S = 1.0
+PATIENCE_S = 60.0
+"""A frame is waited for so long, whatever the reader allows: what comes of it must not depend on how fast this machine
+draws it, or compiles what draws it."""
 
 
 class ReadAheadSource:
@@ -34,11 +37,11 @@ class ReadAheadSource:
         return self._source.info
 
     def read(self, timeout_s: float = 1.0) -> Frame:
-        """The next frame. Raises what the source raises, and `FrameTimeoutError` while it is still at work."""
+        """The next frame, waited for at least `PATIENCE_S`. Raises what the source raises, `FrameTimeoutError` too."""
         if self._closed:
             raise DeviceLostError(f"{self.info.name} is closed: open it again")
         try:
-            frame = self._waiting[0].result(timeout_s)
+            frame = self._waiting[0].result(max(timeout_s, PATIENCE_S))
         except FutureTimeoutError as error:
             raise FrameTimeoutError(f"{self.info.name}: no frame within {timeout_s:g} s") from error
         finally:

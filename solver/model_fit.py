@@ -71,8 +71,7 @@ class ModelFit:
         """Canonical vertices [m] (V, 3). Eyes and what is inside the mouth move with the skin around them."""
         displacement = np.zeros_like(self._start)
         displacement[self._skin] = self._offset[:, None] * self._directions
-        displacement[self._inner] = displacement[self._skin][self._around].mean(1)
-        return (self._start + displacement).astype(np.float32)
+        return (self._start + self.carried_inwards(displacement)).astype(np.float32)
 
     @property
     def rest(self) -> RestBody:
@@ -80,6 +79,12 @@ class ModelFit:
         canonical, rest = self.vertices, np.empty(self._start.shape, np.float32)
         unskin_points(canonical, self._model.skin_joints, self._model.skin_weights, self._transforms, rest)
         return RestBody(rest, self._joints)
+
+    def carried_inwards(self, values: NDArray) -> NDArray:
+        """`values` (V, ...) as they are on the skin; inside it, the mean of the skin around."""
+        values = values.copy()
+        values[self._inner] = values[self._skin][self._around].mean(1)
+        return values
 
     def advance(self, residual: NDArray[np.float32], seen: NDArray[np.float32]) -> None:
         """Takes a sweep's correction: residual [m] outwards at the vertices and how well each was seen, both (V,)."""

@@ -170,7 +170,7 @@ class _Refinement:
                     report = batch.align(self.model.shape_count, settings.own_gate_m, settings.own_sigma_m)
             fit = yield from self._lay(shape_body(own, batch.shape), batch, sweeps)
         rest, fitted = fit.rest, fit.vertices
-        seen = sweeps.weight.copy()
+        seen = fit.carried_inwards(sweeps.weight)
         if batch.hair is None:
             self._steps_done += 1
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import time
 from functools import partial
 from pathlib import Path
 
@@ -228,3 +229,28 @@ def test_what_is_no_source_says_so_in_one_line(spec, error, words):
 def test_rotation_that_does_not_exist():
     with pytest.raises(UsageError, match="0, 90, 180 or 270"):
         open_source("sim:", rotate=45, load_body=load_body_model)
+
+
+class SlowSource:
+    """Two frames, each longer in the making than a reader waits."""
+
+    info = None
+
+    def __init__(self):
+        self.left = ["first", "second"]
+
+    def read(self, timeout_s=1.0):
+        time.sleep(0.2)
+        if not self.left:
+            raise EndOfRecording("over")
+        return self.left.pop(0)
+
+    def close(self):
+        pass
+
+
+def test_who_waits_for_every_frame_gets_them_however_slow_the_machine_is():
+    with ReadAheadSource(SlowSource()) as source:  # pyright: ignore[reportArgumentType]
+        assert [source.read(0.01), source.read(0.01)] == ["first", "second"]
+        with pytest.raises(EndOfRecording):
+            source.read(0.01)
