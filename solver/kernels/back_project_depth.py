@@ -104,11 +104,11 @@ def back_project_depth(grid, view, row_sums, predicted, distance, reach_m, numer
 def apply_correction(numerator, denominator, damping, relaxation, truncation_m, distance):
     """Moves the surface by numerator / (denominator + damping), relaxed; both sums are 0 afterwards.
 
-    `damping` (slots,) float32: what the voxel's own past weighs.
+    `damping`: what the surface as it is weighs.
     """
     for slot in prange(distance.shape[0]):
         if denominator[slot] > 0.0:
-            move = relaxation * numerator[slot] / (denominator[slot] + damping[slot])
+            move = relaxation * numerator[slot] / (denominator[slot] + damping)
             distance[slot] = min(max(distance[slot] - move, -truncation_m), truncation_m)
         numerator[slot] = 0.0
         denominator[slot] = 0.0

@@ -1,6 +1,7 @@
 """What many depth images say of the same points of a surface, and the normal equations of their disagreement.
 
-At a pixel that sees a point p with normal n (frame w) from a camera at c, along the ray m = p - c, the disparity is off by
+At a pixel that sees a point p with normal n (frame w) from a camera at c, along the ray m = p - c, the disparity is off
+by
 
     r = a (x - xi . [p x n, n]) + B(u, v) . f + noise,      a = -f B / (z n . m)
 

@@ -18,7 +18,7 @@ CELL_PX = 106.0
 """Between the knots of the lasting error: half the scale on which rectification errors of stereo cameras vary."""
 FIELD_SIGMA_PX = 0.05
 """What is believed of the lasting error beforehand."""
-LEAST_COSINE = 0.3
+LEAST_COSINE = 0.4
 HUBER_SIGMAS = 2.0
 
 

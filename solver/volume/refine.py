@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 
 from solver.errors import InputError
 from solver.kernels.back_project_depth import apply_correction, back_project_depth, find_residuals
+from solver.kernels.smooth_distance import find_bends, smooth_distance
 from solver.volume.consensus import HUBER_SIGMAS, Keyframe, PosePrior, find_consensus
 from solver.volume.rigid import RigidVolume, camera_view
+
+REACH_VOXELS = 3.0
+"""How far from the surface a correction reaches: enough for interpolation and normals, not to the skin behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,20 @@ class RefinementRule:
     calibrate: bool = True
     """Whether the camera's lasting disparity error is found too."""
     consensus_steps: int = 3
-    subsets: tuple[int, ...] = (4, 2, 1)
+    subsets: tuple[int, ...] = (2, 1, 1)
     """Into how many ordered subsets each sweep divides the keyframes."""
-    relaxation: tuple[float, ...] = (0.5, 0.7, 1.0)
+    relaxation: tuple[float, ...] = (0.5, 0.7, 0.7)
     """Of each sweep."""
+    damping: float = 500.0
+    """What the surface as it is weighs against the rays' w a^2 [px^2/m^2]: about five views from the front at 2 m."""
     least_cosine: float = 0.25
+    smoothing_steps: int = 1
+    smoothing_m: float = 0.01
+    """How far apart the neighbours are that a sweep's smoothing compares."""
+    smoothing_weight: float = 2.0
+    """Weight of the smoothing against the sum of the observations' weights."""
+    bend_bound_m: float = 0.001
+    """Bends above this are creases and kept."""
 
 
 def refine(volume: RigidVolume, keyframes: Sequence[Keyframe], rule: RefinementRule | None = None) -> Iterator[Sweep]:
@@ -71,14 +84,21 @@ def refine(volume: RigidVolume, keyframes: Sequence[Keyframe], rule: RefinementR
     sparse = volume.sparse
     numerator = np.zeros(len(sparse.distance), np.float32)
     denominator = np.zeros_like(numerator)
-    damping = np.full_like(numerator, 1e-3)
+    bends = np.empty_like(numerator)
+    reach_m = REACH_VOXELS * volume.voxel_m
     for number, (subset_count, relaxation) in enumerate(zip(rule.subsets, rule.relaxation, strict=True), 1):
         squares = total = 0.0
         for first in range(subset_count):
             for keyframe in keyframes[first::subset_count]:
-                one = _project_back(volume, keyframe, rule, numerator, denominator)
+                one = _project_back(volume, keyframe, rule, reach_m, numerator, denominator)
                 squares, total = squares + one[0], total + one[1]
-            apply_correction(numerator, denominator, damping, relaxation, volume.truncation_m, sparse.distance)
+            apply_correction(
+                numerator, denominator, rule.damping / subset_count, relaxation, volume.truncation_m, sparse.distance
+            )
+        for _ in range(rule.smoothing_steps):
+            step = max(1, round(rule.smoothing_m / volume.voxel_m))
+            find_bends(sparse.grid, sparse.distance, volume.truncation_m, step, rule.bend_bound_m, bends)
+            smooth_distance(sparse.grid, bends, sparse.weight, step, 0.5, rule.smoothing_weight, sparse.distance)
         yield Sweep(number, len(rule.subsets), float(np.sqrt(squares / max(total, 1.0))), poses)
 
 
@@ -92,6 +112,7 @@ def _project_back(
     volume: RigidVolume,
     keyframe: Keyframe,
     rule: RefinementRule,
+    reach_m: float,
     numerator: NDArray[np.float32],
     denominator: NDArray[np.float32],
 ) -> tuple[float, float]:
@@ -117,7 +138,7 @@ def _project_back(
         row_sums,
         prediction.depth,
         volume.sparse.distance,
-        volume.truncation_m,
+        reach_m,
         numerator,
         denominator,
     )
