@@ -112,7 +112,7 @@ def find_consensus(
         matrix[np.arange(pose_size), np.arange(pose_size)] += 1.0 / own**2
         gauge = np.tile(np.eye(6), (1, count)) * (1e3 / own[:6, None])
         matrix[:pose_size, :pose_size] += gauge.T @ gauge
-    solution = np.linalg.solve(matrix, vector)
+    solution = np.asarray(np.linalg.solve(matrix, vector), np.float64)
     poses = [keyframe.T_wc for keyframe in keyframes]
     if prior is not None:
         poses = [_moved(T, step) for T, step in zip(poses, solution[:pose_size].reshape(count, 6), strict=True)]

@@ -136,7 +136,8 @@ class RigidVolume:
         sparse.touch(picture.nearness, view, self.truncation_m, 2)
         grid = sparse.grid
         verdicts = self._verdicts_for(sparse.block_count)
-        sort_blocks(grid, view, picture.tiles, *depth.shape, self.truncation_m, verdicts)
+        height, width = depth.shape
+        sort_blocks(grid, view, picture.tiles, height, width, self.truncation_m, verdicts)
         integrate_volume(
             grid,
             view,
@@ -183,7 +184,8 @@ class RigidVolume:
         self._settle()
         grid = self.sparse.grid
         prediction = picture.prediction
-        bound_ranges(grid, view, *prediction.depth.shape, picture.ranges)
+        height, width = prediction.depth.shape
+        bound_ranges(grid, view, height, width, picture.ranges)
         cast_rays(
             grid,
             view,
