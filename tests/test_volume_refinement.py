@@ -107,15 +107,16 @@ def test_drifted_poses_come_back_together():
         off[:3, 3] = rng.normal(0.0, 0.004, 3)
         drifted.append(Keyframe(frame.depth, CAMERA, off @ frame.T_wc))
     volume = fused(drifted)
-    rule = RefinementRule(PosePrior(0.02, 0.02), False, consensus_steps=5, subsets=(), relaxation=())
+    rule = RefinementRule(PosePrior(0.02, 0.02), False, consensus_steps=3, subsets=(), relaxation=())
     found = list(refine(volume, drifted, rule))[-1].poses
 
     def spread(poses):
-        offs = np.array([P[:3, 3] - frame.T_wc[:3, 3] for P, frame in zip(poses, frames, strict=True)])
+        """Of where the poses' errors take the body's middle: turns about it are hardly seen on a thing so round."""
+        offs = np.array([(P @ np.linalg.inv(f.T_wc))[:3, 3] for P, f in zip(poses, frames, strict=True)])
         return np.sqrt(np.square(offs - offs.mean(0)).sum(1).mean())
 
     assert spread([frame.T_wc for frame in drifted]) > 5e-3
-    assert spread(found) < 0.25 * spread([frame.T_wc for frame in drifted])
+    assert spread(found) < 0.15 * spread([frame.T_wc for frame in drifted])
 
 
 def test_every_sweep_brings_a_wrong_surface_closer():
