@@ -76,8 +76,8 @@ def settle_carved(rule, carved, distance, weight):
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _sort_column(tiles, u0, u1, v0, v1, near, far, truncation, width, height):
-    """What an image says of a column of voxels between two depths that falls on the box u0..u1, v0..v1."""
+def _sort_box(tiles, u0, u1, v0, v1, near, far, truncation, width, height):
+    """What an image says of voxels between two depths that fall on the box u0..u1, v0..v1."""
     if not (u0 >= 1.0 and v0 >= 1.0 and u1 < width - 2.0 and v1 < height - 2.0):
         return CHANGED
     low = np.float32(np.inf)
@@ -120,7 +120,11 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
     step_x = np.float32(fx * r[2] * grid.voxel_m)
     step_y = np.float32(fy * r[5] * grid.voxel_m)
     step_z = np.float32(r[8] * grid.voxel_m)
-    seven = np.float32(7.0)
+    # Half of two by two by eight voxels, along the axes of the camera.
+    half = 0.5 * grid.voxel_m
+    reach_x = np.float32(fx * half * (abs(r[0]) + abs(r[1]) + 7.0 * abs(r[2])))
+    reach_y = np.float32(fy * half * (abs(r[3]) + abs(r[4]) + 7.0 * abs(r[5])))
+    reach_z = np.float32(half * (abs(r[6]) + abs(r[7]) + 7.0 * abs(r[8])))
     last_u = np.float32(width - 1)
     last_v = np.float32(height - 1)
     near = nearness.ravel()
@@ -142,79 +146,93 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
             for column in range(block * 64, block * 64 + 64):
                 carved[column] += carve
             continue
-        for local in range(64):
-            column = block * 64 + local
-            wx = bx + grid.voxel_m * (local >> 3)
-            wy = by + grid.voxel_m * (local & 7)
-            px = np.float32(fx * (r[0] * wx + r[1] * wy + r[2] * bz + t[0]))
-            py = np.float32(fy * (r[3] * wx + r[4] * wy + r[5] * bz + t[1]))
-            z = np.float32(r[6] * wx + r[7] * wy + r[8] * bz + t[2])
-            # The column falls on a straight line: its ends bound it.
-            end = z + seven * step_z
-            u0 = px / z + cx
-            v0 = py / z + cy
-            u1 = (px + seven * step_x) / end + cx
-            v1 = (py + seven * step_y) / end + cy
-            said = _sort_column(
+        for group in range(16):
+            # Two by two columns are sorted together.
+            corner_x = bx + grid.voxel_m * ((group >> 2) * 2)
+            corner_y = by + grid.voxel_m * ((group & 3) * 2)
+            mx = corner_x + 0.5 * grid.voxel_m
+            my = corner_y + 0.5 * grid.voxel_m
+            mz = bz + middle
+            x = np.float32(fx * (r[0] * mx + r[1] * my + r[2] * mz + t[0]))
+            y = np.float32(fy * (r[3] * mx + r[4] * my + r[5] * mz + t[1]))
+            z = np.float32(r[6] * mx + r[7] * my + r[8] * mz + t[2])
+            front = one / (z - reach_z)
+            back = one / (z + reach_z)
+            left = x - reach_x
+            right_end = x + reach_x
+            upper = y - reach_y
+            lower = y + reach_y
+            said = _sort_box(
                 tiles,
-                min(u0, u1),
-                max(u0, u1),
-                min(v0, v1),
-                max(v0, v1),
-                min(z, end),
-                max(z, end),
+                left * (front if left < zero else back) + cx,
+                right_end * (back if right_end < zero else front) + cx,
+                upper * (front if upper < zero else back) + cy,
+                lower * (back if lower < zero else front) + cy,
+                z - reach_z,
+                z + reach_z,
                 truncation,
                 np.float32(width),
                 np.float32(height),
             )
             if said == UNTOUCHED:
                 continue
+            first = block * 64 + (group >> 2) * 16 + (group & 3) * 2
             if said == EMPTY:
-                carved[column] += carve
+                carved[first] += carve
+                carved[first + 1] += carve
+                carved[first + 8] += carve
+                carved[first + 9] += carve
                 continue
-            tell_carved(column, truncation, limit, carved, distance, weight)
-            for n in range(8):
-                here = z + np.float32(n) * step_z
-                inverse = one / here
-                u = (px + np.float32(n) * step_x) * inverse + cx
-                v = (py + np.float32(n) * step_y) * inverse + cy
-                if not ((u >= zero) & (v >= zero) & (u < last_u) & (v < last_v)):
-                    continue
-                i = np.int32(u)
-                j = np.int32(v)
-                pixel = np.uint32(j * row + i)
-                q00 = near[pixel]
-                q01 = near[pixel + right]
-                q10 = near[pixel + below]
-                q11 = near[pixel + below + right]
-                low = min(min(q00, q01), min(q10, q11))
-                high = max(max(q00, q01), max(q10, q11))
-                if low > zero and high - low < jump:
-                    # A plane is linear in the picture, in nearness.
-                    s = u - np.float32(i)
-                    w = v - np.float32(j)
-                    top = q00 + s * (q01 - q00)
-                    bottom = q10 + s * (q11 - q10)
-                    d = here * (one - here * (top + w * (bottom - top)))
-                    if d < -truncation:
+            for member in range(4):
+                column = first + (member >> 1) * 8 + (member & 1)
+                wx = corner_x + grid.voxel_m * (member >> 1)
+                wy = corner_y + grid.voxel_m * (member & 1)
+                px = np.float32(fx * (r[0] * wx + r[1] * wy + r[2] * bz + t[0]))
+                py = np.float32(fy * (r[3] * wx + r[4] * wy + r[5] * bz + t[1]))
+                z = np.float32(r[6] * wx + r[7] * wy + r[8] * bz + t[2])
+                tell_carved(column, truncation, limit, carved, distance, weight)
+                for n in range(8):
+                    here = z + np.float32(n) * step_z
+                    inverse = one / here
+                    u = (px + np.float32(n) * step_x) * inverse + cx
+                    v = (py + np.float32(n) * step_y) * inverse + cy
+                    if not ((u >= zero) & (v >= zero) & (u < last_u) & (v < last_v)):
                         continue
-                    if d > truncation:
+                    i = np.int32(u)
+                    j = np.int32(v)
+                    pixel = np.uint32(j * row + i)
+                    q00 = near[pixel]
+                    q01 = near[pixel + right]
+                    q10 = near[pixel + below]
+                    q11 = near[pixel + below + right]
+                    low = min(min(q00, q01), min(q10, q11))
+                    high = max(max(q00, q01), max(q10, q11))
+                    if low > zero and high - low < jump:
+                        # A plane is linear in the picture, in nearness.
+                        s = u - np.float32(i)
+                        w = v - np.float32(j)
+                        top = q00 + s * (q01 - q00)
+                        bottom = q10 + s * (q11 - q10)
+                        d = here * (one - here * (top + w * (bottom - top)))
+                        if d < -truncation:
+                            continue
+                        if d > truncation:
+                            d = truncation
+                            share = carve
+                        else:
+                            share = sight * min(
+                                min(trusted[pixel], trusted[pixel + right]),
+                                min(trusted[pixel + below], trusted[pixel + below + right]),
+                            )
+                    elif low * high != zero:
+                        # Several surfaces, or only a bound: empty as far as the nearest of them.
+                        if here * (one - here * max(high, -low)) <= truncation:
+                            continue
                         d = truncation
                         share = carve
                     else:
-                        share = sight * min(
-                            min(trusted[pixel], trusted[pixel + right]),
-                            min(trusted[pixel + below], trusted[pixel + below + right]),
-                        )
-                elif low * high != zero:
-                    # Several surfaces, or only a bound: empty as far as the nearest of them.
-                    if here * (one - here * max(high, -low)) <= truncation:
                         continue
-                    d = truncation
-                    share = carve
-                else:
-                    continue
-                average_in(column * 8 + n, d, share, limit, distance, weight)
+                    average_in(column * 8 + n, d, share, limit, distance, weight)
 
 
 @njit(nogil=True, cache=True, parallel=True)
