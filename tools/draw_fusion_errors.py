@@ -21,7 +21,7 @@ from solver.volume.refine import refine
 
 SEED = 201
 RANGE_M = 0.004
-CAMERA = Intrinsics(300, 660, 900.0, 900.0, 149.5, 329.5)
+CAMERA = Intrinsics(320, 620, 780.0, 780.0, 159.5, 329.5)
 
 
 def main(path: str) -> None:
