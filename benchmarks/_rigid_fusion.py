@@ -31,7 +31,7 @@ from solver.volume.rigid import RigidVolume
 FRAMES = 72
 TRUNCATIONS = (3, 4, 5, 6, 8)
 """In voxels."""
-LEAST_WEIGHT = 1.0
+LEAST_WEIGHT = 0.2
 BANDS_M = ((-0.57, -0.2), (-0.2, 0.0), (0.0, 0.15), (0.15, 0.3), (0.3, 0.42), (0.42, 0.57))
 """Heights of the chirp over which its relief is measured."""
 
