@@ -147,9 +147,8 @@ def track_source(source: FrameSource, tell: Told, seed: int, voxel_m: float = TR
     given: dict[int, NDArray[np.float64]] = {}
     lost: list[tuple[int, str]] = []
     weak: list[int] = []
-    found_again = count = 0
-    for frame in read_frames(source):
-        count += 1
+    found_again = 0
+    for count, frame in enumerate(read_frames(source), 1):
         if frame.T_wc is not None:
             given[frame.sequence] = frame.T_wc
         if mapper is None:

@@ -80,7 +80,7 @@ def place(count, rng):
 def test_matches_agree_on_the_motion(outliers):
     rng = np.random.default_rng(7)
     first = place(150, rng)
-    motion = se3.exp([0.3, -0.5, 0.2, 0.4, 0.1, -0.3])
+    motion = se3.exp(np.array([0.3, -0.5, 0.2, 0.4, 0.1, -0.3]))
     points = first.points @ motion[:3, :3].T + motion[:3, 3] + rng.normal(0, 0.003, first.points.shape)
     wrong = rng.random(150) < outliers
     points[wrong] = place(int(wrong.sum()), rng).points
@@ -106,7 +106,7 @@ def test_a_place_is_ranked_first_where_features_are_shared():
 
 def test_trajectory_error_knows_no_world():
     true, drifted, _ = ring()
-    there = se3.exp([0.3, 1.0, -0.4, 5.0, 6.0, 7.0])
+    there = se3.exp(np.array([0.3, 1.0, -0.4, 5.0, 6.0, 7.0]))
     here, moved = trajectory_error(drifted, true), trajectory_error(there @ drifted, true)
     np.testing.assert_allclose(here, moved, rtol=1e-6)
     assert trajectory_error(there @ true, true).ate_m < 1e-9

@@ -26,7 +26,9 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `fuse`."""
     parser.add_argument(
-        "source", metavar="SOURCE", help="a recording or an RGB-D folder of something that stands still"
+        "source",
+        metavar="SOURCE",
+        help="of something that stands still: FILE.db3, FILE.bag or an RGB-D folder",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.ply", help="where to write the surface")
     parser.add_argument(
@@ -35,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the recording's own camera poses, or track the camera (default: given where there are any)",
     )
     parser.add_argument(
-        "--voxel", type=float, default=0.005, metavar="M", help="size of the voxels [m] (default: 0.005)"
+        "--voxel", type=float, default=0.005, metavar="M", help="size of the voxels [m] (default 0.005)"
     )
     parser.add_argument(
         "--rotate", type=int, choices=TURNS, default=0, help="turn pictures clockwise by so many degrees"

@@ -119,7 +119,7 @@ class RigidAligner:
                 gain_bias_sigma = equations.gain_bias_sigma
                 step, _ = self._step(equations, found, expected, hold)
                 found = se3.orthonormal(se3.exp(step) @ found)
-                if np.abs(step[:3]).max() < 2e-5 and np.abs(step[3:]).max() < 2e-5:
+                if np.abs(step[:3]).max() < 4e-5 and np.abs(step[3:]).max() < 8e-5:
                     break
         level, _, gate = steps[-1]
         # The verdict on grey values is one of what noise allows, not of how far they happen to be off.

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.odometry import se3
+from solver.odometry.alignment import Alignment
 from solver.odometry.keyframe import Keyframe, keep
 from solver.odometry.loops import LoopFinder, edge_information
 from solver.odometry.places import Features, PlaceFeatures, agree_on_motion, with_depth
@@ -25,6 +26,8 @@ KEYFRAME_TURN = np.deg2rad(10.0)
 KEYFRAME_SHIFT = 0.12
 """Of the scene's median depth."""
 KEYFRAME_OVERLAP = 0.6
+KEYFRAME_COLOR = 0.7
+"""Grey values that agree less than this with the keyframe's have changed with the view or the exposure."""
 MOVED_M, MOVED_RAD = 0.004, np.deg2rad(0.15)
 """Corrections below this leave the model as it is."""
 STEADY_S = 0.2
@@ -170,7 +173,7 @@ class RigidMapper:
             self._twist = np.zeros(6)
         else:
             self._twist = se3.log(se3.inverse(self._T_wl) @ T_wc) / ahead
-        self._accept(frame, depth, T_wc, found.overlap, found.information)
+        self._accept(frame, depth, T_wc, found)
         return Step(frame.sequence, Status.TRACKED, self._T_wl.copy(), "")
 
     def _find_again(self, frame: Frame, depth: NDArray[np.float32]) -> Step:
@@ -187,7 +190,7 @@ class RigidMapper:
             if not objection and not len(found.unseen):
                 self._lost, self._weak, self._twist = False, 0, np.zeros(6)
                 self._last_at = None
-                self._accept(frame, depth, T_wc, found.overlap, found.information, keyframe)
+                self._accept(frame, depth, T_wc, found, keyframe)
                 return Step(frame.sequence, Status.FOUND, self._T_wl.copy(), "")
         return Step(frame.sequence, Status.LOST, None, "the place is not known again yet")
 
@@ -216,8 +219,7 @@ class RigidMapper:
         frame: Frame,
         depth: NDArray[np.float32],
         T_wc: NDArray[np.float64],
-        overlap: float,
-        information: NDArray[np.float64],
+        found: Alignment,
         anchor: Keyframe | None = None,
     ) -> None:
         self._model.integrate(depth, self._intrinsics, T_wc)
@@ -229,9 +231,12 @@ class RigidMapper:
             anchor is not self.keyframes[-1]
             or se3.angle(moved) > KEYFRAME_TURN
             or se3.distance(moved) > KEYFRAME_SHIFT * middle
-            or overlap < KEYFRAME_OVERLAP
+            or found.overlap < KEYFRAME_OVERLAP
+            or found.color_agreement < KEYFRAME_COLOR
         ):
-            self._add_keyframe(frame, Edge(anchor.number, len(self.keyframes), moved, edge_information(information)))
+            self._add_keyframe(
+                frame, Edge(anchor.number, len(self.keyframes), moved, edge_information(found.information))
+            )
             self._close_loops()
         self._settle(frame, self._T_wl)
 

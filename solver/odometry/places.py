@@ -115,7 +115,7 @@ def agree_on_motion(
 
 
 class PlaceIndex:
-    """Which of the places entered share features with a new one: a bag of words that random bits of descriptors make."""
+    """Which places share features with a new one: a bag of words that random bits of descriptors make."""
 
     def __init__(self, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)

@@ -64,7 +64,7 @@ class Gate:
     agreement: float = 0.85
     """Least share of those that lie within their noise: true motions reach 0.95, and wrong ones 0.8 in rooms full of
     planes, which slide along each other."""
-    color_agreement: float = 0.6
+    color_agreement: float = 0.35
     turn: float = 0.6
     """Most that the camera can have turned since the last frame [rad]."""
     shift_m: float = 0.5
@@ -80,7 +80,7 @@ class Gate:
         return ""
 
 
-AGAIN = Gate(overlap=0.4, agreement=0.88, color_agreement=0.7)
+AGAIN = Gate(overlap=0.4, agreement=0.88, color_agreement=0.4)
 """For places known again: nothing but the pictures speaks for them."""
 
 
