@@ -68,7 +68,7 @@ class Alignment:
     overlap: float
     """Share of the current picture's depth that the reference has a counterpart for."""
     agreement: float
-    """Share of those that lie within their noise (3 sigma + 5 mm)."""
+    """Share of those that lie within their noise (3 sigma + 5 mm + 0.3 %)."""
     misfit: float
     """RMS of the agreeing offsets, in sigmas."""
     color_agreement: float

@@ -25,7 +25,7 @@ def edge_information(information: NDArray) -> NDArray:
     """Information (6, 6) of an edge: what the alignment claims, and `FLOOR`."""
     # Directions that no pixel holds would be infinitely uncertain: a metre is enough.
     covariance = np.linalg.inv(information + np.eye(6))
-    return np.linalg.inv(covariance + np.diag(FLOOR**2))
+    return np.asarray(np.linalg.inv(covariance + np.diag(FLOOR**2)), np.float64)
 
 
 class LoopFinder:

@@ -15,7 +15,7 @@ from solver.odometry.keyframe import Keyframe, keep
 from solver.odometry.loops import LoopFinder, edge_information
 from solver.odometry.places import Features, PlaceFeatures, agree_on_motion, with_depth
 from solver.odometry.pose_graph import REFUSED, Edge, optimise
-from solver.odometry.tracking import AGAIN, BEYOND_DOUBT, RigidTracker, SurfaceModel
+from solver.odometry.tracking import AGAIN, RigidTracker, SurfaceModel
 from solver.types import DepthNoise, Frame, Intrinsics
 
 LEAST_DEPTH = 0.05
@@ -148,7 +148,7 @@ class RigidMapper:
         expected = self._T_wl @ se3.exp(self._twist * ahead) if 0.0 < ahead <= STEADY_S else self._T_wl
         T_wc, found, objection = tracker.follow(self._model, [expected, self._T_wl], self._T_wl)
         jumped = False
-        if (objection or found.agreement < BEYOND_DOUBT) and (
+        if (objection or tracker.doubtful(found)) and (
             start := self._start_from_features(self.keyframes[-1:])
         ) is not None:
             again = tracker.follow(self._model, [start], self._T_wl)
@@ -222,6 +222,7 @@ class RigidMapper:
         found: Alignment,
         anchor: Keyframe | None = None,
     ) -> None:
+        self._tracker.remember(found)
         self._model.integrate(depth, self._intrinsics, T_wc)
         self._T_wl = T_wc
         anchor = anchor or self.keyframes[-1]

@@ -15,8 +15,12 @@ from solver.types import DepthNoise, Intrinsics
 
 MODEL_LEVEL = 1
 """Of the pyramid: the model is ray-cast at half the picture's size."""
-BEYOND_DOUBT = 0.93
-"""Share of agreeing depth above which no other start is tried."""
+BEYOND_DOUBT = 0.95
+"""Agreement, as a share of the usual, above which no other start is tried."""
+LEAST_AGREEMENT = 0.6
+"""Whatever is usual."""
+MEMORY = 0.05
+"""Share of each frame in what is usual."""
 
 
 class PredictedView(Protocol):
@@ -61,26 +65,27 @@ class Gate:
 
     overlap: float = 0.25
     """Least share of the frame's depth that the reference has a counterpart for."""
-    agreement: float = 0.85
-    """Least share of those that lie within their noise: true motions reach 0.95, and wrong ones 0.8 in rooms full of
-    planes, which slide along each other."""
+    agreement: float = 0.87
+    """Least share of those that lie within their noise, as a share of what is usual: a camera's lasting errors leave
+    true motions at 0.97 in one room and 0.85 in another, and wrong ones, which slide along planes, well below that."""
     color_agreement: float = 0.35
     turn: float = 0.6
     """Most that the camera can have turned since the last frame [rad]."""
     shift_m: float = 0.5
 
-    def objection(self, alignment: Alignment, T_lc: NDArray | None) -> str:
+    def objection(self, alignment: Alignment, T_lc: NDArray | None, usual: float = 0.95) -> str:
         """Why not to believe an alignment, empty if nothing speaks against it; T_lc (4, 4): motion since last frame."""
+        agreement = max(LEAST_AGREEMENT, self.agreement * usual)
         if alignment.overlap < self.overlap:
             return "too little of what is in view was seen before"
-        if alignment.agreement < self.agreement or alignment.color_agreement < self.color_agreement:
+        if alignment.agreement < agreement or alignment.color_agreement < self.color_agreement:
             return "what is in view does not fit what was seen before"
         if T_lc is not None and (se3.angle(T_lc) > self.turn or se3.distance(T_lc) > self.shift_m):
             return "the camera moved too fast"
         return ""
 
 
-AGAIN = Gate(overlap=0.4, agreement=0.88, color_agreement=0.4)
+AGAIN = Gate(overlap=0.4, agreement=0.9, color_agreement=0.4)
 """For places known again: nothing but the pictures speaks for them."""
 
 
@@ -97,6 +102,8 @@ class RigidTracker:
         self.gate = Gate()
         self.T_wk = np.eye(4)
         """Where the keyframe was taken."""
+        self.usual = 0.95
+        """Agreement of the frames believed so far."""
 
     def follow(
         self, model: SurfaceModel, starts: list[NDArray], T_wl: NDArray, gate: Gate | None = None
@@ -111,13 +118,21 @@ class RigidTracker:
         for start in starts:
             found = self.against_model(model, start)
             T_wc = start @ found.T_rc
-            objection = gate.objection(found, se3.inverse(T_wl) @ T_wc)
+            objection = gate.objection(found, se3.inverse(T_wl) @ T_wc, self.usual)
             if best is None or (not objection, found.agreement) > (not best[2], best[1].agreement):
                 best = (T_wc, found, objection)
-            if not objection and found.agreement > BEYOND_DOUBT:
+            if not objection and not self.doubtful(found):
                 break
         assert best is not None
         return best
+
+    def doubtful(self, found: Alignment) -> bool:
+        """Whether another start is worth trying."""
+        return found.agreement < BEYOND_DOUBT * self.usual
+
+    def remember(self, found: Alignment) -> None:
+        """Takes a believed alignment into what is usual."""
+        self.usual += MEMORY * (found.agreement - self.usual)
 
     def against_model(self, model: SurfaceModel, T_wp: NDArray) -> Alignment:
         """The current frame against the model as seen from `T_wp`, and grey values against the keyframe's."""

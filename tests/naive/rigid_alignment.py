@@ -64,7 +64,7 @@ def planes(current, reference, k, T, rule):
             J = derivative(lambda x, q=q, n=n, m=m: n @ (moved(q, x) - m), np.zeros(6))
             H += weight * np.outer(J, J)
             g += weight * J * offset
-            agreeing += abs(offset) < 3 * sigma + 0.005
+            agreeing += abs(offset) < 3 * sigma + 0.005 + 0.003 * z
     return H, g, count, agreeing
 
 
