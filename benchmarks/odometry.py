@@ -63,6 +63,7 @@ def judge(found: dict[int, NDArray], true: dict[int, NDArray], timed: Timed) -> 
         "ATE mm": 1e3 * error.ate_m,
         "largest mm": 1e3 * error.largest_m,
         "RPE mm": 1e3 * error.rpe_m,
+        "RPE median mm": 1e3 * error.rpe_median_m,
         "RPE deg": float(np.rad2deg(error.rpe_rad)),
         **timed.row(),
     }

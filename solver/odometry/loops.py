@@ -21,11 +21,12 @@ FLOOR = np.repeat([np.deg2rad(0.15), 0.003], 3)
 """What a measured motion is never better than, whatever its pixels claim: lasting errors of the camera [rad, m]."""
 
 
-def edge_information(information: NDArray) -> NDArray:
+def edge_information(information: NDArray) -> NDArray[np.float64]:
     """Information (6, 6) of an edge: what the alignment claims, and `FLOOR`."""
     # Directions that no pixel holds would be infinitely uncertain: a metre is enough.
     covariance = np.linalg.inv(information + np.eye(6))
-    return np.asarray(np.linalg.inv(covariance + np.diag(FLOOR**2)), np.float64)
+    out: NDArray[np.float64] = np.linalg.inv(covariance + np.diag(FLOOR**2)).astype(np.float64)
+    return out
 
 
 class LoopFinder:

@@ -12,7 +12,7 @@ from solver.odometry.places import rigid_fit
 
 
 class TrajectoryError(NamedTuple):
-    """Root mean squares over the frames that both trajectories have."""
+    """Over the frames that both trajectories have; root mean squares unless said."""
 
     ate_m: float
     """Of the distance between positions after the best rigid alignment."""
@@ -22,6 +22,8 @@ class TrajectoryError(NamedTuple):
     """Of its turn."""
     largest_m: float
     """Largest distance between positions."""
+    rpe_median_m: float
+    """Median of the shift from frame to frame, which a jump in the truth does not rule."""
 
 
 def trajectory_error(found: NDArray, true: NDArray) -> TrajectoryError:
@@ -37,4 +39,5 @@ def trajectory_error(found: NDArray, true: NDArray) -> TrajectoryError:
         float(np.sqrt(np.mean(shifts))),
         float(np.sqrt(np.mean(squares))),
         float(off.max()),
+        float(np.sqrt(np.median(shifts))),
     )
