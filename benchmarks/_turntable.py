@@ -42,12 +42,14 @@ class Turn:
     """Camera to the thing, (4, 4) each."""
 
 
-def turn(truth: Mesh, frame_count: int, seed: int, serial: str = "0", revolutions: float = 1.0) -> Turn:
-    """`truth` seen by a portrait D455 with its lasting errors (`serial`) and its noise (`seed`)."""
+def turn(truth: Mesh, frame_count: int, seed: int, serial: str | None = "0") -> Turn:
+    """`truth` seen by a portrait D455 with its noise (`seed`) and its lasting errors (`serial`, None: it has none)."""
     mount = Mount(0.0, 0.0, 0.0, True)
     intrinsics = mount.intrinsics(D455)
     rasterizer = Rasterizer(intrinsics)
-    sensor = DepthSensor(D455, True, serial, seed)
+    sensor = DepthSensor(D455, True, serial or "", seed)
+    if serial is None:
+        sensor.without_lasting_errors()
     normals = vertex_normals(truth.vertices, truth.faces)
     middle = 0.5 * (truth.vertices[:, 2].min() + truth.vertices[:, 2].max())
     seen = np.zeros(len(truth.faces), bool)
@@ -58,7 +60,7 @@ def turn(truth: Mesh, frame_count: int, seed: int, serial: str = "0", revolution
     rays /= np.linalg.norm(rays, axis=2, keepdims=True)
     depths, poses = [], []
     for n in range(frame_count):
-        angle = 2.0 * np.pi * revolutions * n / frame_count
+        angle = 2.0 * np.pi * n / frame_count
         T_wc = turned(angle) @ shifted(0.0, -DISTANCE_M, middle) @ mount.T_wc()
         T_cw = np.linalg.inv(T_wc)
         vertices = (truth.vertices @ T_cw[:3, :3].T + T_cw[:3, 3]).astype(np.float32)

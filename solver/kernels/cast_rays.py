@@ -177,8 +177,8 @@ def cast_rays(grid, view, distance, weight, ranges, truncation_m, depth, normals
                     along += voxel_step
                     continue
                 # Between before_at and along; the nearest voxels only said roughly where.
-                low = before_at - 0.5 * voxel_step
-                high = along + 0.5 * voxel_step
+                low = before_at - voxel_step
+                high = along + voxel_step
                 at = before_at + (along - before_at) * before / (before - here)
                 value = np.float32(np.nan)
                 gx = value

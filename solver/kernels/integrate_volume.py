@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange
 
-from solver.kernels.volume_blocks import CHANGED, EMPTY
+from solver.kernels.nearness import TILE
+from solver.kernels.volume_blocks import CHANGED, EMPTY, UNTOUCHED
 
 
 class VolumeRule(NamedTuple):
@@ -55,13 +56,55 @@ def average_in(slot, d, share, limit, distance, weight):
         weight[slot] = share
 
 
-@njit(nogil=True, cache=True, parallel=True, fastmath={"contract", "arcp", "nsz", "reassoc"})
-def integrate_volume(grid, view, nearness, verdicts, rule, carved, distance, weight):
+@njit(nogil=True, cache=True, inline="always")
+def tell_carved(column, truncation, limit, carved, distance, weight):
+    """Averages what was carved of a whole column of eight voxels into them."""
+    share = carved[column]
+    if share > 0.0:
+        carved[column] = 0.0
+        for slot in range(column * 8, column * 8 + 8):
+            average_in(slot, truncation, share, limit, distance, weight)
+
+
+@njit(nogil=True, cache=True, parallel=True)
+def settle_carved(rule, carved, distance, weight):
+    """Averages what was carved of whole columns into their voxels; carved (columns,) is 0 afterwards."""
+    truncation = np.float32(rule.truncation_m)
+    limit = np.float32(rule.weight_limit)
+    for column in prange(carved.shape[0]):
+        tell_carved(np.int64(column), truncation, limit, carved, distance, weight)
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _sort_box(tiles, u0, u1, v0, v1, near, far, truncation, width, height):
+    """What an image says of voxels between two depths that fall on the box u0..u1, v0..v1."""
+    if not (u0 >= 1.0 and v0 >= 1.0 and u1 < width - 2.0 and v1 < height - 2.0):
+        return CHANGED
+    low = np.float32(np.inf)
+    high = np.float32(0.0)
+    whole = np.float32(1.0)
+    last = np.int32(u1 + np.float32(1.0)) // TILE
+    for a in range(np.int32(v0) // TILE, np.int32(v1 + np.float32(1.0)) // TILE + 1):
+        for b in range(np.int32(u0) // TILE, last + 1):
+            low = min(low, tiles[a, b, 0])
+            high = max(high, tiles[a, b, 1])
+            whole = min(whole, tiles[a, b, 2])
+    one = np.float32(1.0)
+    if high <= 0.0 or (near - truncation) * low > one:
+        return UNTOUCHED
+    if whole > 0.0 and (far + truncation) * high < one:
+        return EMPTY
+    return CHANGED
+
+
+@njit(nogil=True, cache=True, parallel=True, error_model="numpy", fastmath={"contract", "arcp", "nsz", "reassoc"})
+def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weight):
     """Average one image into `distance` [m] (NaN where never seen) and `weight`, both (slots,) float32.
 
-    nearness (H, W) float32 of `find_nearness`; verdicts (blocks,) of `sort_blocks`; carved (blocks,) float32: weight of
-    sights of empty space that the voxels of a block have not been told yet.
+    picture: nearness and trust (H, W) of `find_nearness`, tiles of `bound_tiles`; verdicts (blocks,) of `sort_blocks`;
+    carved (columns,) float32: weight of sights of empty space that eight voxels in a row have not been told yet.
     """
+    nearness, trust, tiles = picture
     height, width = nearness.shape
     truncation = np.float32(rule.truncation_m)
     limit = np.float32(rule.weight_limit)
@@ -74,13 +117,23 @@ def integrate_volume(grid, view, nearness, verdicts, rule, carved, distance, wei
     cy = np.float32(view.cy)
     r = view.rotation
     t = view.translation
-    step_x = np.float32(r[2] * grid.voxel_m)
-    step_y = np.float32(r[5] * grid.voxel_m)
+    step_x = np.float32(fx * r[2] * grid.voxel_m)
+    step_y = np.float32(fy * r[5] * grid.voxel_m)
     step_z = np.float32(r[8] * grid.voxel_m)
+    # Half of two by two by eight voxels, along the axes of the camera.
+    half = 0.5 * grid.voxel_m
+    reach_x = np.float32(fx * half * (abs(r[0]) + abs(r[1]) + 7.0 * abs(r[2])))
+    reach_y = np.float32(fy * half * (abs(r[3]) + abs(r[4]) + 7.0 * abs(r[5])))
+    reach_z = np.float32(half * (abs(r[6]) + abs(r[7]) + 7.0 * abs(r[8])))
     last_u = np.float32(width - 1)
     last_v = np.float32(height - 1)
+    near = nearness.ravel()
+    trusted = trust.ravel()
+    row = np.int32(width)
+    right = np.uint32(1)
+    below = np.uint32(width)
     for block in prange(grid.blocks.shape[0]):
-        if verdicts[block] == 0:
+        if verdicts[block] == UNTOUCHED:
             continue
         bx = grid.origin[0] + 8.0 * grid.voxel_m * grid.blocks[block, 0]
         by = grid.origin[1] + 8.0 * grid.voxel_m * grid.blocks[block, 1]
@@ -90,81 +143,102 @@ def integrate_volume(grid, view, nearness, verdicts, rule, carved, distance, wei
         sight = observation_weight(rule, depth)
         carve = np.float32(rule.carve_weight) * sight
         if verdicts[block] == EMPTY:
-            carved[block] += carve
+            for column in range(block * 64, block * 64 + 64):
+                carved[column] += carve
             continue
-        tell_carved(block, truncation, limit, carved, distance, weight)
-        for column in range(64):
-            px = bx + grid.voxel_m * (column >> 3)
-            py = by + grid.voxel_m * (column & 7)
-            x = np.float32(r[0] * px + r[1] * py + r[2] * bz + t[0])
-            y = np.float32(r[3] * px + r[4] * py + r[5] * bz + t[1])
-            z = np.float32(r[6] * px + r[7] * py + r[8] * bz + t[2])
-            first = block * 512 + column * 8
-            for n in range(8):
-                inverse = one / z
-                u = fx * x * inverse + cx
-                v = fy * y * inverse + cy
-                here = z
-                x += step_x
-                y += step_y
-                z += step_z
-                if not (u >= zero and v >= zero and u < last_u and v < last_v):
-                    continue
-                i = int(u)
-                j = int(v)
-                q00 = nearness[j, i]
-                q01 = nearness[j, i + 1]
-                q10 = nearness[j + 1, i]
-                q11 = nearness[j + 1, i + 1]
-                low = min(min(q00, q01), min(q10, q11))
-                high = max(max(q00, q01), max(q10, q11))
-                if low > zero and high - low < jump:
-                    s = u - np.float32(i)
-                    w = v - np.float32(j)
-                    top = q00 + s * (q01 - q00)
-                    bottom = q10 + s * (q11 - q10)
-                    d = here * (one - here * (top + w * (bottom - top)))
-                    if d < -truncation:
+        for group in range(16):
+            # Two by two columns are sorted together.
+            corner_x = bx + grid.voxel_m * ((group >> 2) * 2)
+            corner_y = by + grid.voxel_m * ((group & 3) * 2)
+            mx = corner_x + 0.5 * grid.voxel_m
+            my = corner_y + 0.5 * grid.voxel_m
+            mz = bz + middle
+            x = np.float32(fx * (r[0] * mx + r[1] * my + r[2] * mz + t[0]))
+            y = np.float32(fy * (r[3] * mx + r[4] * my + r[5] * mz + t[1]))
+            z = np.float32(r[6] * mx + r[7] * my + r[8] * mz + t[2])
+            front = one / (z - reach_z)
+            back = one / (z + reach_z)
+            left = x - reach_x
+            right_end = x + reach_x
+            upper = y - reach_y
+            lower = y + reach_y
+            said = _sort_box(
+                tiles,
+                left * (front if left < zero else back) + cx,
+                right_end * (back if right_end < zero else front) + cx,
+                upper * (front if upper < zero else back) + cy,
+                lower * (back if lower < zero else front) + cy,
+                z - reach_z,
+                z + reach_z,
+                truncation,
+                np.float32(width),
+                np.float32(height),
+            )
+            if said == UNTOUCHED:
+                continue
+            first = block * 64 + (group >> 2) * 16 + (group & 3) * 2
+            if said == EMPTY:
+                carved[first] += carve
+                carved[first + 1] += carve
+                carved[first + 8] += carve
+                carved[first + 9] += carve
+                continue
+            for member in range(4):
+                column = first + (member >> 1) * 8 + (member & 1)
+                wx = corner_x + grid.voxel_m * (member >> 1)
+                wy = corner_y + grid.voxel_m * (member & 1)
+                px = np.float32(fx * (r[0] * wx + r[1] * wy + r[2] * bz + t[0]))
+                py = np.float32(fy * (r[3] * wx + r[4] * wy + r[5] * bz + t[1]))
+                z = np.float32(r[6] * wx + r[7] * wy + r[8] * bz + t[2])
+                tell_carved(column, truncation, limit, carved, distance, weight)
+                for n in range(8):
+                    here = z + np.float32(n) * step_z
+                    inverse = one / here
+                    u = (px + np.float32(n) * step_x) * inverse + cx
+                    v = (py + np.float32(n) * step_y) * inverse + cy
+                    if not ((u >= zero) & (v >= zero) & (u < last_u) & (v < last_v)):
                         continue
-                    if d > truncation:
+                    i = np.int32(u)
+                    j = np.int32(v)
+                    pixel = np.uint32(j * row + i)
+                    q00 = near[pixel]
+                    q01 = near[pixel + right]
+                    q10 = near[pixel + below]
+                    q11 = near[pixel + below + right]
+                    low = min(min(q00, q01), min(q10, q11))
+                    high = max(max(q00, q01), max(q10, q11))
+                    if low > zero and high - low < jump:
+                        # A plane is linear in the picture, in nearness.
+                        s = u - np.float32(i)
+                        w = v - np.float32(j)
+                        top = q00 + s * (q01 - q00)
+                        bottom = q10 + s * (q11 - q10)
+                        d = here * (one - here * (top + w * (bottom - top)))
+                        if d < -truncation:
+                            continue
+                        if d > truncation:
+                            d = truncation
+                            share = carve
+                        else:
+                            share = sight * min(
+                                min(trusted[pixel], trusted[pixel + right]),
+                                min(trusted[pixel + below], trusted[pixel + below + right]),
+                            )
+                    elif low * high != zero:
+                        # Several surfaces, or only a bound: empty as far as the nearest of them.
+                        if here * (one - here * max(high, -low)) <= truncation:
+                            continue
                         d = truncation
                         share = carve
                     else:
-                        share = sight
-                elif low * high != zero:
-                    # Several surfaces, or only a bound: empty as far as the nearest of them.
-                    bound = max(max(abs(q00), abs(q01)), max(abs(q10), abs(q11)))
-                    if here * (one - here * bound) <= truncation:
                         continue
-                    d = truncation
-                    share = carve
-                else:
-                    continue
-                average_in(first + n, d, share, limit, distance, weight)
-
-
-@njit(nogil=True, cache=True, inline="always")
-def tell_carved(block, truncation, limit, carved, distance, weight):
-    """Averages what was carved of a whole block into its voxels."""
-    share = carved[block]
-    if share > 0.0:
-        carved[block] = 0.0
-        for slot in range(block * 512, block * 512 + 512):
-            average_in(slot, truncation, share, limit, distance, weight)
-
-
-@njit(nogil=True, cache=True, parallel=True)
-def settle_carved(rule, carved, distance, weight):
-    """Averages what was carved of whole blocks into their voxels; carved (blocks,) is 0 afterwards."""
-    truncation = np.float32(rule.truncation_m)
-    limit = np.float32(rule.weight_limit)
-    for block in prange(carved.shape[0]):
-        tell_carved(block, truncation, limit, carved, distance, weight)
+                    average_in(column * 8 + n, d, share, limit, distance, weight)
 
 
 @njit(nogil=True, cache=True, parallel=True)
 def integrate_color(grid, view, nearness, image, verdicts, rule, color, color_weight):
-    """Average the colours of surface voxels: image (H, W, 3) uint8 into color (slots, 3) float32, color_weight (slots,)."""
+    """Average the colours of surface voxels: image (H, W, 3) uint8 into color (slots, 3) and color_weight (slots,)
+    float32."""
     height, width = nearness.shape
     reach = 2.0 * grid.voxel_m
     r = view.rotation

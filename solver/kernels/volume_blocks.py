@@ -33,8 +33,8 @@ def touch_blocks(nearness, view, voxel_m, truncation_m, stride, base, block_inde
 
     nearness (H, W) float32, every `stride`-th pixel is looked at; base (3,) int64 the block that `block_index[0, 0, 0]`
     stands for; blocks (capacity, 3) int32 places in `block_index`, of which `count` are in use; box (2, 3) int64 gets
-    the blocks that were wanted. Where they lie outside `block_index`, or `blocks` is full, the box or the count returned
-    says so (count > capacity) and the caller makes room and calls again.
+    the blocks that were wanted. Where they lie outside `block_index`, or `blocks` is full (more than its capacity is
+    returned), the caller makes room and calls again.
     """
     r = view.rotation
     t = view.translation
@@ -95,7 +95,8 @@ def touch_blocks(nearness, view, voxel_m, truncation_m, stride, base, block_inde
 def sort_blocks(grid, view, tiles, height, width, truncation_m, verdicts):
     """What an image says of every block of a grid: `UNTOUCHED`, `CHANGED` or `EMPTY`, verdicts (blocks,) uint8.
 
-    tiles (Ty, Tx, 3) of `bound_tiles`. A block is empty where every pixel that it may fall on is known and sees past it.
+    tiles (Ty, Tx, 3) of `bound_tiles`. A block is empty where every pixel that it may fall on is known and sees past
+    it.
     """
     r = view.rotation
     t = view.translation
@@ -136,15 +137,17 @@ def sort_blocks(grid, view, tiles, height, width, truncation_m, verdicts):
         r1 = min(height - 1, int(v1) + 2) // TILE
         low = np.float32(np.inf)
         high = np.float32(0.0)
+        whole = True
         for a in range(r0, r1 + 1):
             for b in range(c0, c1 + 1):
                 low = min(low, tiles[a, b, 0])
                 high = max(high, tiles[a, b, 1])
+                whole = whole and tiles[a, b, 2] > 0.0
         if high <= 0.0:
             continue
-        if low > 0.0 and 1.0 / low < z - ez - truncation_m:
+        if 1.0 / low < z - ez - truncation_m:
             continue
-        if low > 0.0 and inside and 1.0 / high > z + ez + truncation_m:
+        if inside and whole and 1.0 / high > z + ez + truncation_m:
             verdicts[block] = EMPTY
         else:
             verdicts[block] = CHANGED

@@ -19,9 +19,13 @@ from solver.volume.sparse import SparseVolume
 SIGMA_M = 0.005
 """Depth error of an observation that counts as weight 1."""
 EDGE_PX = 1.0
-"""A change of disparity above this within a few pixels is an edge: beyond it a stereo camera's window sees both sides."""
+"""A change of disparity above this within a few pixels is an edge: a stereo camera's window sees both its sides."""
 CELL_PX = 0.5
 """Disparity is interpolated between pixels that differ by less."""
+REACH_PX = 2
+"""How far an edge spoils the pixels beside it."""
+FRINGE_TRUST = 0.1
+"""Weight of the pixels on the near side of an edge: mostly right, but not as often."""
 UNKNOWN_EDGE = 0.025
 """The nearness [1/m] that stands for one pixel of disparity where the camera is not known (d455: 1 / (f B))."""
 
@@ -56,6 +60,7 @@ class _Picture:
     def __init__(self, height: int, width: int) -> None:
         tiles = (-(-height // TILE), -(-width // TILE))
         self.nearness = np.zeros((height, width), np.float32)
+        self.trust = np.zeros((height, width), np.float32)
         self.everywhere = np.ones((height, width), np.uint8)
         self.tiles = np.zeros((*tiles, 3), np.float32)
         self.ranges = np.zeros((*tiles, 2), np.float32)
@@ -84,6 +89,8 @@ class RigidVolume:
         self.noise = noise
         self.farthest_m = float(farthest_m)
         self.carve_weight = 0.1
+        self.disparity_error: NDArray[np.float32] | None = None
+        """The camera's lasting error [px], (H, W), taken off what is integrated; `refine` finds it."""
         self.frame_count = 0
         self.sparse = SparseVolume(voxel_m)
         self._verdicts = np.zeros(0, np.uint8)
@@ -119,25 +126,56 @@ class RigidVolume:
         surfaces that span more than any room.
         """
         view = camera_view(intrinsics, T_wc)
-        picture = self._pictures(depth, intrinsics)
         if color is not None and color.shape != (*depth.shape, 3):
             raise InputError(f"the colour picture is {color.shape}, the depth image {depth.shape}: align them first")
-        if mask is not None and mask.shape != depth.shape:
-            raise InputError(f"the mask is {mask.shape}, the depth image {depth.shape}: they must be of one size")
-        surfaces = picture.everywhere if mask is None else np.ascontiguousarray(mask).astype(np.uint8, copy=False)
-        rule = self.rule(intrinsics)
-        pixel = self._disparity_pixel(intrinsics)
-        find_nearness(depth, surfaces, NearnessRule(self.farthest_m, EDGE_PX * pixel, 2, 1), picture.nearness)
+        self.prepare(depth, intrinsics, mask, self.disparity_error)
+        picture = self._picture
         bound_tiles(picture.nearness, picture.tiles)
+        rule = self.rule(intrinsics)
         sparse = self.sparse
         sparse.touch(picture.nearness, view, self.truncation_m, 2)
         grid = sparse.grid
         verdicts = self._verdicts_for(sparse.block_count)
-        sort_blocks(grid, view, picture.tiles, *depth.shape, self.truncation_m, verdicts)
-        integrate_volume(grid, view, picture.nearness, verdicts, rule, sparse.carved, sparse.distance, sparse.weight)
+        height, width = depth.shape
+        sort_blocks(grid, view, picture.tiles, height, width, self.truncation_m, verdicts)
+        integrate_volume(
+            grid,
+            view,
+            (picture.nearness, picture.trust, picture.tiles),
+            verdicts,
+            rule,
+            sparse.carved,
+            sparse.distance,
+            sparse.weight,
+        )
         if color is not None:
             integrate_color(grid, view, picture.nearness, color, verdicts, rule, *sparse.color)
         self.frame_count += 1
+
+    def prepare(
+        self,
+        depth: NDArray[np.float32],
+        intrinsics: Intrinsics,
+        mask: NDArray | None = None,
+        disparity_error: NDArray[np.float32] | None = None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Nearness and trust (H, W) of a depth image, see `solver.kernels.nearness`, freed of the camera's lasting
+        `disparity_error` [px] (H, W). Overwritten by the next call. Raises `InputError` for shapes that do not fit."""
+        if depth.dtype != np.float32 or depth.shape != (intrinsics.height, intrinsics.width):
+            raise InputError(
+                f"the depth image is {depth.shape} {depth.dtype}: "
+                f"({intrinsics.height}, {intrinsics.width}) float32 in metres is needed"
+            )
+        if mask is not None and mask.shape != depth.shape:
+            raise InputError(f"the mask is {mask.shape}, the depth image {depth.shape}: they must be of one size")
+        picture = self._picture_of(depth.shape)
+        surfaces = picture.everywhere if mask is None else np.ascontiguousarray(mask).astype(np.uint8, copy=False)
+        pixel = self.disparity_pixel(intrinsics)
+        rule = NearnessRule(self.farthest_m, EDGE_PX * pixel, REACH_PX, FRINGE_TRUST)
+        find_nearness(np.ascontiguousarray(depth), surfaces, rule, picture.nearness, picture.trust)
+        if disparity_error is not None:
+            picture.nearness -= np.float32(pixel) * disparity_error * (picture.nearness > 0.0)
+        return picture.nearness, picture.trust
 
     def raycast(self, intrinsics: Intrinsics, T_wc: NDArray[np.float64]) -> Prediction:
         """What a camera at `T_wc` (4, 4) would see. The arrays are overwritten by the next call."""
@@ -146,7 +184,8 @@ class RigidVolume:
         self._settle()
         grid = self.sparse.grid
         prediction = picture.prediction
-        bound_ranges(grid, view, *prediction.depth.shape, picture.ranges)
+        height, width = prediction.depth.shape
+        bound_ranges(grid, view, height, width, picture.ranges)
         cast_rays(
             grid,
             view,
@@ -172,12 +211,12 @@ class RigidVolume:
 
     def rule(self, intrinsics: Intrinsics) -> VolumeRule:
         """How observations of a camera count."""
-        pixel = self._disparity_pixel(intrinsics)
+        pixel = self.disparity_pixel(intrinsics)
         growth = 0.0 if self.noise is None else self.noise.disparity_sigma_px * pixel
         floor = 0.0 if self.noise is None else float(self.noise.floor_m)
         return VolumeRule(self.truncation_m, self.carve_weight, 1e6, CELL_PX * pixel, SIGMA_M, floor, growth)
 
-    def _disparity_pixel(self, intrinsics: Intrinsics) -> float:
+    def disparity_pixel(self, intrinsics: Intrinsics) -> float:
         """Nearness [1/m] of a pixel of disparity."""
         return UNKNOWN_EDGE if self.noise is None else 1.0 / (float(intrinsics.fx) * self.noise.baseline_m)
 
@@ -193,14 +232,6 @@ class RigidVolume:
         if len(self._verdicts) < count:
             self._verdicts = np.zeros(count * 3 // 2, np.uint8)
         return self._verdicts[:count]
-
-    def _pictures(self, depth: NDArray[np.float32], intrinsics: Intrinsics) -> _Picture:
-        if depth.dtype != np.float32 or depth.shape != (intrinsics.height, intrinsics.width):
-            raise InputError(
-                f"the depth image is {depth.shape} {depth.dtype}: "
-                f"({intrinsics.height}, {intrinsics.width}) float32 in metres is needed"
-            )
-        return self._picture_of(depth.shape)
 
     def _picture_of(self, shape: tuple[int, ...]) -> _Picture:
         if self._picture.nearness.shape != shape:

@@ -53,8 +53,8 @@ class SparseVolume:
 
     @property
     def carved(self) -> NDArray[np.float32]:
-        """Weight of sights of empty space that a block's voxels have not been told yet, shape (blocks,)."""
-        return self._carved[: self.block_count]
+        """Weight of sights of empty space that eight voxels in a row have not been told yet, shape (slots / 8,)."""
+        return self._carved[: self.block_count * BLOCK**2]
 
     @property
     def color(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -123,7 +123,7 @@ class SparseVolume:
                 "use larger voxels"
             )
         self._blocks = _grown(self._blocks, capacity, 0)
-        self._carved = _grown(self._carved, capacity, 0)
+        self._carved = _grown(self._carved, capacity * BLOCK**2, 0)
         self._distance = _grown(self._distance, capacity * SLOTS, np.nan)
         self._weight = _grown(self._weight, capacity * SLOTS, 0)
         if self._color is not None and self._color_weight is not None:
