@@ -139,8 +139,8 @@ def test_every_sweep_brings_a_wrong_surface_closer():
 
 
 def test_sweeps_alone_cost_little_where_noise_is_white():
-    """Noise without correlation is what the running average is best at: sweeps, which keep finer detail, let a little of
-    it in. Held-out views bound how much."""
+    """Noise without correlation is what the running average is best at: sweeps, which keep finer detail, let a little
+    of it in. Held-out views bound how much."""
     frames = views(48, noise=0.08, seed=3)
     kept, held = frames[::2], frames[1::2]
     volume = fused(kept)
