@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from solver.errors import InputError
+from solver.fusion import sample
 from solver.kernels.integrate_volume import integrate_volume
 from solver.kernels.nearness import TILE, NearnessRule, bound_tiles, find_nearness
 from solver.kernels.smooth_distance import find_bends, smooth_distance
@@ -353,3 +354,17 @@ def test_smoothing_takes_noise_and_leaves_round_things(fused_ball):
         radius = np.linalg.norm(volume.mesh(0.1).surface.mesh.vertices, axis=1)
         assert abs(radius.mean() - np.linalg.norm(before, axis=1).mean()) < 5e-4
     assert radius.std() < 0.8 * rough
+
+
+def test_cast_rays_agrees_with_the_obvious_twin(fused_ball):
+    T = pose(0.8, 0.7)
+    depth = fused_ball.raycast(CAMERA, T).depth.copy()
+    grid, distance = fused_ball.sparse.grid, fused_ball.sparse.distance
+    o, d = rays(T)
+    rng = np.random.default_rng(9)
+    differing = 0
+    for y, x in zip(rng.integers(30, 90, 150), rng.integers(40, 120, 150), strict=True):
+        expected = naive.march(lambda p: sample(grid, distance, p)[0], o, d[y, x], 1.2)
+        differing += abs(depth[y, x] - expected) > 3e-4
+    # At the very rim a ray may graze past between two samples.
+    assert differing <= 6

@@ -117,7 +117,7 @@ def _interpolate(grid, distance, x, y, z):
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def cast_rays(grid, view, distance, weight, ranges, truncation_m, depth, normals, hit_weight):
+def cast_rays(grid, view, distance, weight, ranges, depth, normals, hit_weight):
     """Depth [m], unit normals in frame c towards the camera and weight where each pixel's ray first enters the surface.
 
     distance (slots,) float32, NaN where never seen; ranges of `bound_ranges`. Out: depth (H, W), normals (H, W, 3),
@@ -198,7 +198,7 @@ def cast_rays(grid, view, distance, weight, ranges, truncation_m, depth, normals
                         following = 0.5 * (low + high)
                     at = following
                 length = np.sqrt(gx * gx + gy * gy + gz * gz)
-                if np.isfinite(value) and length > 0.0 and abs(value) < 0.25 * truncation_m:
+                if np.isfinite(value) and length > 0.0 and abs(value) < 0.1 * grid.voxel_m:
                     depth[y, x] = at
                     length = np.float32(1.0) / length
                     gx *= length

@@ -192,7 +192,6 @@ class RigidVolume:
             self.sparse.distance,
             self.sparse.weight,
             picture.ranges,
-            self.truncation_m,
             prediction.depth,
             prediction.normals,
             prediction.weight,

@@ -78,3 +78,18 @@ def consensus_rows(points, normals, residuals, slopes, places, knots, cell, pose
             A.append(row)
             b.append(residuals[k, n])
     return np.array(A), np.array(b)
+
+
+def march(distance_at, origin, direction, far, step=2e-4):
+    """Depth at which a ray first goes from positive to negative distance; 0 where it never does.
+
+    `distance_at` takes points (N, 3) and gives distances (N,), NaN where unknown.
+    """
+    depths = np.arange(0.1, far, step)
+    values = distance_at(origin + depths[:, None] * direction)
+    enters = np.flatnonzero((values[:-1] > 0.0) & (values[1:] <= 0.0))
+    return (
+        depths[enters[0]] + step * values[enters[0]] / (values[enters[0]] - values[enters[0] + 1])
+        if len(enters)
+        else 0.0
+    )
