@@ -109,8 +109,8 @@ def accumulate_planes(current, reference, intrinsics, T_rc, rule, sums):
     current, reference: `Picture`s on one grid of `intrinsics`; T_rc (3, 4): current to reference camera. Weights are
     1 / sigma^2 (sigma along the normal, both noises) times Geman and McClure's of max(3 sigma, gate / 4).
 
-    Behind the equations: the robust cost; pixels with a counterpart; those within 3 sigma + 5 mm + 0.3 %; the sum of squares
-    of their offset / sigma; the weights; their share that is not robust loss; the weighted sum of the points.
+    Behind the equations: the robust cost; pixels with a counterpart; those within 3 sigma + 5 mm + 0.3 %; the sum of
+    squares of their offset / sigma; the weights; their share that is not robust loss; the weighted sum of the points.
     """
     height, width = current.depth.shape
     fx, fy, cx, cy = intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy

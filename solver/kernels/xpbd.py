@@ -129,7 +129,7 @@ def solve_strain(first, last, triangles, strain, compression, before, after, x):
     for n in range(0, last - first, 4):
         t = np.uint64(first + n)
         for corner in range(3):
-            gather_rows(
+            gather_rows(  # pyright: ignore[reportCallIssue]
                 x,
                 triangles[t, corner],
                 triangles[t + np.uint64(1), corner],
@@ -143,7 +143,7 @@ def solve_strain(first, last, triangles, strain, compression, before, after, x):
     for n in range(0, last - first, 4):
         t = np.uint64(first + n)
         for corner in range(3):
-            scatter_rows(
+            scatter_rows(  # pyright: ignore[reportCallIssue]
                 after,
                 np.uint64(n + 4 * corner * ROW),
                 stride,
@@ -164,7 +164,7 @@ def solve_bending(first, last, hinges, bending, x):
     a third of the paper's: with it a rolled sheet of even triangles has the energy B/2 * curvature^2 of a plate.
     """
     for h in range(np.uint64(first), np.uint64(last)):
-        relax_rows(x, hinges[h, 0], hinges[h, 1], hinges[h, 2], hinges[h, 3], bending, h)
+        relax_rows(x, hinges[h, 0], hinges[h, 1], hinges[h, 2], hinges[h, 3], bending, h)  # pyright: ignore[reportCallIssue]
 
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel=True, fastmath=FAST)
@@ -256,7 +256,7 @@ def update_velocities(inverse_dt, damping, speed_limit, previous, positions, vel
 
 @njit(nogil=True, cache=True, error_model="numpy", parallel=True, fastmath=FAST)
 def go_on(gravity_dt, dt, damping, speed_limit, previous, positions):
-    """`update_velocities` of one substep and `predict_positions` of the next in one pass, without keeping velocities."""
+    """`update_velocities` of one substep and `predict_positions` of the next in one pass; keeps no velocities."""
     way_limit = speed_limit * dt
     g0, g1, g2 = dt * gravity_dt[0], dt * gravity_dt[1], dt * gravity_dt[2]
     for i in prange(positions.shape[0]):

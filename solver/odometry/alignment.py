@@ -177,7 +177,8 @@ class RigidAligner:
             total += 1e-9 * np.trace(total) * np.eye(6) + 1e-12 * np.eye(6)
         step = -np.linalg.solve(total, pull)
         # A step beyond the reach of projective association is a sign of too few rows, not of a motion.
-        return step * min(1.0, 0.2 / max(float(np.abs(step).max()), 1e-12)), information
+        longest = max(float(np.abs(step).max()), 1e-12)
+        return np.asarray(step * min(1.0, 0.2 / longest), np.float64), information
 
     def _judge(self, equations, found, expected, hold, current, level) -> Alignment:
         planes, gray = equations.planes, equations.gray
