@@ -11,7 +11,20 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange
 
-from solver.kernels.nearness import TILE
+from solver.kernels.eight_lanes import (
+    as_floats,
+    bits,
+    choose,
+    gather_squares,
+    greatest,
+    least,
+    load8,
+    ramp,
+    spread,
+    store8,
+    truncate,
+)
+from solver.kernels.nearness import KNOWN, TILE, TRUSTED, UNKNOWN, bound_box
 from solver.kernels.volume_blocks import CHANGED, EMPTY, UNTOUCHED
 
 
@@ -43,27 +56,20 @@ def observation_weight(rule, z):
     return np.float32(rule.sigma_m * rule.sigma_m / variance)
 
 
-@njit(nogil=True, cache=True, inline="always")
-def average_in(slot, d, share, limit, distance, weight):
-    """One more observation of a voxel; its distance is NaN as long as there is none."""
-    before = weight[slot]
-    if before > 0.0:
-        total = before + share
-        distance[slot] += (d - distance[slot]) * (share / total)
-        weight[slot] = min(total, limit)
-    else:
-        distance[slot] = d
-        weight[slot] = share
-
-
-@njit(nogil=True, cache=True, inline="always")
-def tell_carved(column, truncation, limit, carved, distance, weight):
-    """Averages what was carved of a whole column of eight voxels into them."""
-    share = carved[column]
-    if share > 0.0:
-        carved[column] = 0.0
-        for slot in range(column * 8, column * 8 + 8):
-            average_in(slot, truncation, share, limit, distance, weight)
+@njit(nogil=True, cache=True, forceinline=True)
+def average_in(column, d, share, truncation, limit, carved, distance, weight):
+    """One more observation d [m] of each of a column of eight voxels, where share > 0 (float32 lanes), and what was
+    carved of the whole column before; the distance is NaN as long as there is none."""
+    first = column * 8
+    zero = np.float32(0.0)
+    before = load8(weight, first)
+    told = load8(distance, first)
+    pending = carved[column]
+    carved[column] = zero
+    total = before + (share + pending)
+    mean = (choose(before > zero, before * told, zero) + (share * d + pending * truncation)) / total
+    store8(distance, first, choose(total > zero, mean, told))
+    store8(weight, first, least(total, spread(limit)))
 
 
 @njit(nogil=True, cache=True, parallel=True)
@@ -72,29 +78,32 @@ def settle_carved(rule, carved, distance, weight):
     truncation = np.float32(rule.truncation_m)
     limit = np.float32(rule.weight_limit)
     for column in prange(carved.shape[0]):
-        tell_carved(np.int64(column), truncation, limit, carved, distance, weight)
+        if carved[column] > 0.0:
+            nothing = spread(np.float32(0.0))
+            average_in(np.int64(column), nothing, nothing, truncation, limit, carved, distance, weight)
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _sort_box(tiles, u0, u1, v0, v1, near, far, truncation, width, height):
-    """What an image says of voxels between two depths that fall on the box u0..u1, v0..v1."""
+def _sort_box(tiles, pitch, plane, u0, u1, v0, v1, near, far, truncation, width, height):
+    """What an image says of voxels between two depths that fall on the box u0..u1, v0..v1, and what holds of all its
+    pixels."""
     if not (u0 >= 1.0 and v0 >= 1.0 and u1 < width - 2.0 and v1 < height - 2.0):
-        return CHANGED
-    low = np.float32(np.inf)
-    high = np.float32(0.0)
-    whole = np.float32(1.0)
-    last = np.int32(u1 + np.float32(1.0)) // TILE
-    for a in range(np.int32(v0) // TILE, np.int32(v1 + np.float32(1.0)) // TILE + 1):
-        for b in range(np.int32(u0) // TILE, last + 1):
-            low = min(low, tiles[a, b, 0])
-            high = max(high, tiles[a, b, 1])
-            whole = min(whole, tiles[a, b, 2])
+        return CHANGED, np.float32(UNKNOWN)
+    low, high, whole = bound_box(
+        tiles,
+        pitch,
+        plane,
+        np.int64(v0) // TILE,
+        np.int64(v1 + np.float32(1.0)) // TILE,
+        np.int64(u0) // TILE,
+        np.int64(u1 + np.float32(1.0)) // TILE,
+    )
     one = np.float32(1.0)
     if high <= 0.0 or (near - truncation) * low > one:
-        return UNTOUCHED
-    if whole > 0.0 and (far + truncation) * high < one:
-        return EMPTY
-    return CHANGED
+        return UNTOUCHED, whole
+    if whole >= np.float32(KNOWN) and (far + truncation) * high < one:
+        return EMPTY, whole
+    return CHANGED, whole
 
 
 @njit(nogil=True, cache=True, parallel=True, error_model="numpy", fastmath={"contract", "arcp", "nsz", "reassoc"})
@@ -120,6 +129,12 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
     step_x = np.float32(fx * r[2] * grid.voxel_m)
     step_y = np.float32(fy * r[5] * grid.voxel_m)
     step_z = np.float32(r[8] * grid.voxel_m)
+    across_x = np.float32(fx * r[0] * grid.voxel_m)
+    across_y = np.float32(fy * r[3] * grid.voxel_m)
+    across_z = np.float32(r[6] * grid.voxel_m)
+    along_x = np.float32(fx * r[1] * grid.voxel_m)
+    along_y = np.float32(fy * r[4] * grid.voxel_m)
+    along_z = np.float32(r[7] * grid.voxel_m)
     # Half of two by two by eight voxels, along the axes of the camera.
     half = 0.5 * grid.voxel_m
     reach_x = np.float32(fx * half * (abs(r[0]) + abs(r[1]) + 7.0 * abs(r[2])))
@@ -129,9 +144,10 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
     last_v = np.float32(height - 1)
     near = nearness.ravel()
     trusted = trust.ravel()
+    flat_tiles = tiles.ravel()
+    pitch = tiles.shape[2]
+    plane = tiles.shape[1] * pitch
     row = np.int32(width)
-    right = np.uint32(1)
-    below = np.uint32(width)
     for block in prange(grid.blocks.shape[0]):
         if verdicts[block] == UNTOUCHED:
             continue
@@ -146,24 +162,32 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
             for column in range(block * 64, block * 64 + 64):
                 carved[column] += carve
             continue
+        first_x = ramp() * step_x + np.float32(fx * (r[0] * bx + r[1] * by + r[2] * bz + t[0]))
+        first_y = ramp() * step_y + np.float32(fy * (r[3] * bx + r[4] * by + r[5] * bz + t[1]))
+        first_z = ramp() * step_z + np.float32(r[6] * bx + r[7] * by + r[8] * bz + t[2])
+        mx = bx + half
+        my = by + half
+        mz = bz + middle
+        middle_x = np.float32(fx * (r[0] * mx + r[1] * my + r[2] * mz + t[0]))
+        middle_y = np.float32(fy * (r[3] * mx + r[4] * my + r[5] * mz + t[1]))
+        middle_z = np.float32(r[6] * mx + r[7] * my + r[8] * mz + t[2])
         for group in range(16):
             # Two by two columns are sorted together.
-            corner_x = bx + grid.voxel_m * ((group >> 2) * 2)
-            corner_y = by + grid.voxel_m * ((group & 3) * 2)
-            mx = corner_x + 0.5 * grid.voxel_m
-            my = corner_y + 0.5 * grid.voxel_m
-            mz = bz + middle
-            x = np.float32(fx * (r[0] * mx + r[1] * my + r[2] * mz + t[0]))
-            y = np.float32(fy * (r[3] * mx + r[4] * my + r[5] * mz + t[1]))
-            z = np.float32(r[6] * mx + r[7] * my + r[8] * mz + t[2])
+            a = np.float32((group >> 2) * 2)
+            b = np.float32((group & 3) * 2)
+            x = middle_x + (a * across_x + b * along_x)
+            y = middle_y + (a * across_y + b * along_y)
+            z = middle_z + (a * across_z + b * along_z)
             front = one / (z - reach_z)
             back = one / (z + reach_z)
             left = x - reach_x
             right_end = x + reach_x
             upper = y - reach_y
             lower = y + reach_y
-            said = _sort_box(
-                tiles,
+            said, whole = _sort_box(
+                flat_tiles,
+                pitch,
+                plane,
                 left * (front if left < zero else back) + cx,
                 right_end * (back if right_end < zero else front) + cx,
                 upper * (front if upper < zero else back) + cy,
@@ -185,54 +209,40 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
                 continue
             for member in range(4):
                 column = first + (member >> 1) * 8 + (member & 1)
-                wx = corner_x + grid.voxel_m * (member >> 1)
-                wy = corner_y + grid.voxel_m * (member & 1)
-                px = np.float32(fx * (r[0] * wx + r[1] * wy + r[2] * bz + t[0]))
-                py = np.float32(fy * (r[3] * wx + r[4] * wy + r[5] * bz + t[1]))
-                z = np.float32(r[6] * wx + r[7] * wy + r[8] * bz + t[2])
-                tell_carved(column, truncation, limit, carved, distance, weight)
-                for n in range(8):
-                    here = z + np.float32(n) * step_z
-                    inverse = one / here
-                    u = (px + np.float32(n) * step_x) * inverse + cx
-                    v = (py + np.float32(n) * step_y) * inverse + cy
-                    if not ((u >= zero) & (v >= zero) & (u < last_u) & (v < last_v)):
-                        continue
-                    i = np.int32(u)
-                    j = np.int32(v)
-                    pixel = np.uint32(j * row + i)
-                    q00 = near[pixel]
-                    q01 = near[pixel + right]
-                    q10 = near[pixel + below]
-                    q11 = near[pixel + below + right]
-                    low = min(min(q00, q01), min(q10, q11))
-                    high = max(max(q00, q01), max(q10, q11))
-                    if low > zero and high - low < jump:
-                        # A plane is linear in the picture, in nearness.
-                        s = u - np.float32(i)
-                        w = v - np.float32(j)
-                        top = q00 + s * (q01 - q00)
-                        bottom = q10 + s * (q11 - q10)
-                        d = here * (one - here * (top + w * (bottom - top)))
-                        if d < -truncation:
-                            continue
-                        if d > truncation:
-                            d = truncation
-                            share = carve
-                        else:
-                            share = sight * min(
-                                min(trusted[pixel], trusted[pixel + right]),
-                                min(trusted[pixel + below], trusted[pixel + below + right]),
-                            )
-                    elif low * high != zero:
-                        # Several surfaces, or only a bound: empty as far as the nearest of them.
-                        if here * (one - here * max(high, -low)) <= truncation:
-                            continue
-                        d = truncation
-                        share = carve
-                    else:
-                        continue
-                    average_in(column * 8 + n, d, share, limit, distance, weight)
+                c = a + np.float32(member >> 1)
+                e = b + np.float32(member & 1)
+                zs = first_z + (c * across_z + e * along_z)
+                inverse = one / zs
+                u = (first_x + (c * across_x + e * along_x)) * inverse + cx
+                v = (first_y + (c * across_y + e * along_y)) * inverse + cy
+                inside = (u >= zero) & (v >= zero) & (u < last_u) & (v < last_v)
+                u = choose(inside, u, zero)
+                v = choose(inside, v, zero)
+                i = truncate(u)
+                j = truncate(v)
+                pixel = j * row + i
+                q00, q01, q10, q11 = gather_squares(near, pixel, row)
+                low = least(least(q00, q01), least(q10, q11))
+                high = greatest(greatest(q00, q01), greatest(q10, q11))
+                one_surface = (low > zero) & (high - low < jump)
+                # A plane is linear in the picture, in nearness.
+                s = u - as_floats(i)
+                w = v - as_floats(j)
+                top = q00 + s * (q01 - q00)
+                bottom = q10 + s * (q11 - q10)
+                # Where several surfaces are seen, or only a bound: empty as far as the nearest of them.
+                q = choose(one_surface, top + w * (bottom - top), greatest(high, -low))
+                d = zs * (one - zs * q)
+                beyond = inside & (d > truncation) & (low * high != zero)
+                surface = inside & one_surface & (d >= -truncation) & (d <= truncation)
+                if bits(surface | beyond) == 0:
+                    continue
+                believed = spread(sight)
+                if whole < np.float32(TRUSTED):
+                    t00, t01, t10, t11 = gather_squares(trusted, pixel, row)
+                    believed = sight * least(least(t00, t01), least(t10, t11))
+                share = choose(surface, believed, choose(beyond, carve, zero))
+                average_in(column, least(d, truncation), share, truncation, limit, carved, distance, weight)
 
 
 @njit(nogil=True, cache=True, parallel=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from solver.kernels.nearness import TILE
+from solver.kernels.nearness import KNOWN, TILE, bound_box
 
 UNTOUCHED, CHANGED, EMPTY = 0, 1, 2
 """What an image says of a block: nothing, something of its voxels, that all of it is empty space."""
@@ -95,13 +95,16 @@ def touch_blocks(nearness, view, voxel_m, truncation_m, stride, base, block_inde
 def sort_blocks(grid, view, tiles, height, width, truncation_m, verdicts):
     """What an image says of every block of a grid: `UNTOUCHED`, `CHANGED` or `EMPTY`, verdicts (blocks,) uint8.
 
-    tiles (Ty, Tx, 3) of `bound_tiles`. A block is empty where every pixel that it may fall on is known and sees past
+    tiles of `bound_tiles`. A block is empty where every pixel that it may fall on is known and sees past
     it.
     """
     r = view.rotation
     t = view.translation
     half = 3.5 * grid.voxel_m
     radius = half * np.sqrt(3.0)
+    flat = tiles.ravel()
+    pitch = tiles.shape[2]
+    plane = tiles.shape[1] * pitch
     for block in prange(grid.blocks.shape[0]):
         verdicts[block] = UNTOUCHED
         px = grid.origin[0] + 8.0 * grid.voxel_m * grid.blocks[block, 0] + half
@@ -135,19 +138,12 @@ def sort_blocks(grid, view, tiles, height, width, truncation_m, verdicts):
         c1 = min(width - 1, int(u1) + 2) // TILE
         r0 = max(0, int(v0) - 1) // TILE
         r1 = min(height - 1, int(v1) + 2) // TILE
-        low = np.float32(np.inf)
-        high = np.float32(0.0)
-        whole = True
-        for a in range(r0, r1 + 1):
-            for b in range(c0, c1 + 1):
-                low = min(low, tiles[a, b, 0])
-                high = max(high, tiles[a, b, 1])
-                whole = whole and tiles[a, b, 2] > 0.0
+        low, high, whole = bound_box(flat, pitch, plane, r0, r1, c0, c1)
         if high <= 0.0:
             continue
         if 1.0 / low < z - ez - truncation_m:
             continue
-        if inside and whole and 1.0 / high > z + ez + truncation_m:
+        if inside and whole >= KNOWN and 1.0 / high > z + ez + truncation_m:
             verdicts[block] = EMPTY
         else:
             verdicts[block] = CHANGED

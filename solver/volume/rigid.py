@@ -30,6 +30,10 @@ UNKNOWN_EDGE = 0.025
 """The nearness [1/m] that stands for one pixel of disparity where the camera is not known (d455: 1 / (f B))."""
 
 
+NO_MASK = np.zeros((0, 0), np.uint8)
+NO_ERROR = np.zeros((0, 0), np.float32)
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction:
     """What a camera would see of a volume. Arrays belong to the volume: its next `raycast` overwrites them."""
@@ -61,8 +65,7 @@ class _Picture:
         tiles = (-(-height // TILE), -(-width // TILE))
         self.nearness = np.zeros((height, width), np.float32)
         self.trust = np.zeros((height, width), np.float32)
-        self.everywhere = np.ones((height, width), np.uint8)
-        self.tiles = np.zeros((*tiles, 3), np.float32)
+        self.tiles = np.zeros((3, tiles[0], tiles[1] + 8), np.float32)
         self.ranges = np.zeros((*tiles, 2), np.float32)
         self.prediction = Prediction(
             np.zeros((height, width), np.float32),
@@ -130,7 +133,7 @@ class RigidVolume:
             raise InputError(f"the colour picture is {color.shape}, the depth image {depth.shape}: align them first")
         self.prepare(depth, intrinsics, mask, self.disparity_error)
         picture = self._picture
-        bound_tiles(picture.nearness, picture.tiles)
+        bound_tiles(picture.nearness, picture.trust, picture.tiles)
         rule = self.rule(intrinsics)
         sparse = self.sparse
         sparse.touch(picture.nearness, view, self.truncation_m, 2)
@@ -169,12 +172,11 @@ class RigidVolume:
         if mask is not None and mask.shape != depth.shape:
             raise InputError(f"the mask is {mask.shape}, the depth image {depth.shape}: they must be of one size")
         picture = self._picture_of(depth.shape)
-        surfaces = picture.everywhere if mask is None else np.ascontiguousarray(mask).astype(np.uint8, copy=False)
+        surfaces = NO_MASK if mask is None else np.ascontiguousarray(mask).astype(np.uint8, copy=False)
+        error = NO_ERROR if disparity_error is None else disparity_error
         pixel = self.disparity_pixel(intrinsics)
-        rule = NearnessRule(self.farthest_m, EDGE_PX * pixel, REACH_PX, FRINGE_TRUST)
-        find_nearness(np.ascontiguousarray(depth), surfaces, rule, picture.nearness, picture.trust)
-        if disparity_error is not None:
-            picture.nearness -= np.float32(pixel) * disparity_error * (picture.nearness > 0.0)
+        rule = NearnessRule(self.farthest_m, EDGE_PX * pixel, REACH_PX, FRINGE_TRUST, pixel)
+        find_nearness(np.ascontiguousarray(depth), surfaces, error, rule, picture.nearness, picture.trust)
         return picture.nearness, picture.trust
 
     def raycast(self, intrinsics: Intrinsics, T_wc: NDArray[np.float64]) -> Prediction:
