@@ -24,8 +24,8 @@ from solver.kernels.eight_lanes import (
     store8,
     truncate,
 )
-from solver.kernels.nearness import KNOWN, TILE, TRUSTED, UNKNOWN, bound_box
-from solver.kernels.volume_blocks import CHANGED, EMPTY, UNTOUCHED
+from solver.kernels.nearness import KNOWN, SURFACES, TILE, TRUSTED, UNKNOWN, bound_box
+from solver.kernels.volume_blocks import CHANGED, EMPTY, SEEN, UNTOUCHED
 
 
 class VolumeRule(NamedTuple):
@@ -84,15 +84,15 @@ def settle_carved(rule, carved, distance, weight):
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _sort_box(tiles, pitch, plane, u0, u1, v0, v1, near, far, truncation, width, height):
-    """What an image says of voxels between two depths that fall on the box u0..u1, v0..v1, and what holds of all its
+def _sort_box(tiles, shape, carving, u0, u1, v0, v1, near, far, truncation, width, height):
+    """What an image tells voxels between two depths that fall on the box u0..u1, v0..v1, and what holds of all its
     pixels."""
     if not (u0 >= 1.0 and v0 >= 1.0 and u1 < width - 2.0 and v1 < height - 2.0):
         return CHANGED, np.float32(UNKNOWN)
     low, high, whole = bound_box(
         tiles,
-        pitch,
-        plane,
+        shape,
+        KNOWN if carving else SURFACES,
         np.int64(v0) // TILE,
         np.int64(v1 + np.float32(1.0)) // TILE,
         np.int64(u0) // TILE,
@@ -101,8 +101,11 @@ def _sort_box(tiles, pitch, plane, u0, u1, v0, v1, near, far, truncation, width,
     one = np.float32(1.0)
     if high <= 0.0 or (near - truncation) * low > one:
         return UNTOUCHED, whole
-    if whole >= np.float32(KNOWN) and (far + truncation) * high < one:
-        return EMPTY, whole
+    if (far + truncation) * high < one:
+        if not carving:
+            return UNTOUCHED, whole
+        if whole >= np.float32(KNOWN):
+            return EMPTY, whole
     return CHANGED, whole
 
 
@@ -145,8 +148,6 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
     near = nearness.ravel()
     trusted = trust.ravel()
     flat_tiles = tiles.ravel()
-    pitch = tiles.shape[2]
-    plane = tiles.shape[1] * pitch
     row = np.int32(width)
     for block in prange(grid.blocks.shape[0]):
         if verdicts[block] == UNTOUCHED:
@@ -158,10 +159,13 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
         depth = r[6] * (bx + middle) + r[7] * (by + middle) + r[8] * (bz + middle) + t[2]
         sight = observation_weight(rule, depth)
         carve = np.float32(rule.carve_weight) * sight
+        if verdicts[block] == SEEN:
+            carve = zero
         if verdicts[block] == EMPTY:
             for column in range(block * 64, block * 64 + 64):
                 carved[column] += carve
             continue
+        carving = verdicts[block] == CHANGED
         first_x = ramp() * step_x + np.float32(fx * (r[0] * bx + r[1] * by + r[2] * bz + t[0]))
         first_y = ramp() * step_y + np.float32(fy * (r[3] * bx + r[4] * by + r[5] * bz + t[1]))
         first_z = ramp() * step_z + np.float32(r[6] * bx + r[7] * by + r[8] * bz + t[2])
@@ -186,8 +190,8 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
             lower = y + reach_y
             said, whole = _sort_box(
                 flat_tiles,
-                pitch,
-                plane,
+                tiles.shape,
+                carving,
                 left * (front if left < zero else back) + cx,
                 right_end * (back if right_end < zero else front) + cx,
                 upper * (front if upper < zero else back) + cy,
@@ -235,7 +239,8 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
                 d = zs * (one - zs * q)
                 beyond = inside & (d > truncation) & (low * high != zero)
                 surface = inside & one_surface & (d >= -truncation) & (d <= truncation)
-                if bits(surface | beyond) == 0:
+                told = bits(surface | beyond) if carving else bits(surface)
+                if told == 0:
                     continue
                 believed = spread(sight)
                 if whole < np.float32(TRUSTED):
@@ -254,7 +259,7 @@ def integrate_color(grid, view, nearness, image, verdicts, rule, color, color_we
     r = view.rotation
     t = view.translation
     for block in prange(grid.blocks.shape[0]):
-        if verdicts[block] != CHANGED:
+        if verdicts[block] != SEEN and verdicts[block] != CHANGED:
             continue
         bx = grid.origin[0] + 8.0 * grid.voxel_m * grid.blocks[block, 0]
         by = grid.origin[1] + 8.0 * grid.voxel_m * grid.blocks[block, 1]

@@ -30,6 +30,8 @@ TILE = 4
 """Pixels along the side of a tile of `bound_tiles`: two of them are eight lanes."""
 UNKNOWN, KNOWN, TRUSTED = 0, 1, 2
 """What holds of all pixels of a tile: nothing, each has a nearness, each has one at full trust."""
+SURFACES = 0
+"""The bounds of surfaces believed; `KNOWN`: of all nearness, bounds of empty space too."""
 
 
 class NearnessRule(NamedTuple):
@@ -126,46 +128,63 @@ def find_nearness(depth, surface_mask, disparity_error, rule, nearness, trust):
 
 @njit(nogil=True, cache=True, parallel=True)
 def bound_tiles(nearness, trust, tiles):
-    """Of tiles of `TILE` pixels, tiles (3, Ty, Tx + 8) float32: least |nearness| known (inf: none is), greatest, and
-    what holds of all pixels: `UNKNOWN`, `KNOWN` or, surfaces at full trust, `TRUSTED`. The last 8 columns are room
-    for `bound_box` to read past the end."""
+    """Bounds of tiles of `TILE` pixels, tiles (5, Ty, Tx + 8) float32.
+
+    Least nearness of a surface believed (inf: none is) and greatest (0), least |nearness| known and greatest, and what
+    holds of all pixels: `UNKNOWN`, `KNOWN` or, surfaces at full trust, `TRUSTED`. The last 8 columns are room for
+    `bound_box` to read past the end.
+    """
     height, width = nearness.shape
     near = nearness.ravel()
     trusted = trust.ravel()
     zero = np.float32(0.0)
+    one = np.float32(1.0)
+    infinity = np.float32(np.inf)
     known = np.float32(KNOWN)
     for a in prange(tiles.shape[1]):
         top = np.int64(a) * TILE
         for x in range(0, width, 8):
-            low = spread(np.float32(np.inf))
-            high = spread(zero)
+            least_surface = spread(infinity)
+            greatest_surface = spread(zero)
+            least_known = least_surface
+            greatest_known = greatest_surface
             whole = spread(np.float32(TRUSTED))
             for y in range(top, min(height, top + TILE)):
                 q = _load_row(near, y * width, x, width)
-                q = greatest(q, -q)
-                high = greatest(q, high)
-                low = least(choose(q > zero, q, np.float32(np.inf)), low)
-                sure = _load_row(trusted, y * width, x, width) >= np.float32(1.0)
-                whole = least(choose(sure, whole, choose(q > zero, known, np.float32(UNKNOWN))), whole)
-            low = least(low, crossed(low, 1))
-            low = least(low, crossed(low, 2))
-            high = greatest(high, crossed(high, 1))
-            high = greatest(high, crossed(high, 2))
-            whole = least(whole, crossed(whole, 1))
-            whole = least(whole, crossed(whole, 2))
+                size = greatest(q, -q)
+                greatest_surface = greatest(q, greatest_surface)
+                greatest_known = greatest(size, greatest_known)
+                least_surface = least(choose(q > zero, q, infinity), least_surface)
+                least_known = least(choose(size > zero, size, infinity), least_known)
+                sure = _load_row(trusted, y * width, x, width) >= one
+                whole = least(choose(sure, whole, choose(size > zero, known, zero)), whole)
+            bounds = (
+                _least_of_fours(least_surface),
+                -_least_of_fours(-greatest_surface),
+                _least_of_fours(least_known),
+                -_least_of_fours(-greatest_known),
+                _least_of_fours(whole),
+            )
             for n in range(min(2, tiles.shape[2] - 8 - x // TILE)):
-                b = x // TILE + n
-                tiles[0, a, b] = lane(low, 4 * n)
-                tiles[1, a, b] = lane(high, 4 * n)
-                tiles[2, a, b] = lane(whole, 4 * n)
+                for k in range(5):
+                    tiles[k, a, x // TILE + n] = lane(bounds[k], 4 * n)
 
 
 @njit(nogil=True, cache=True, forceinline=True)
-def bound_box(tiles, pitch, plane, first_row, last_row, first_column, last_column):
-    """Least and greatest nearness of a rectangle of tiles and what holds of all its pixels.
+def _least_of_fours(value):
+    value = least(value, crossed(value, 2))
+    return least(value, crossed(value, 1))
 
-    tiles flat, of `bound_tiles`: `pitch` numbers a row, `plane` for each of the three.
+
+@njit(nogil=True, cache=True, forceinline=True)
+def bound_box(tiles, shape, kind, first_row, last_row, first_column, last_column):
+    """Least and greatest nearness in a rectangle of tiles, and what holds of all its pixels.
+
+    tiles flat, of `bound_tiles`, whose shape is given; kind: `SURFACES` believed, or all that is `KNOWN`.
     """
+    pitch = shape[2]
+    plane = shape[1] * pitch
+    first = 2 * kind * plane
     low = spread(np.float32(np.inf))
     high = spread(np.float32(0.0))
     whole = spread(np.float32(TRUSTED))
@@ -173,14 +192,12 @@ def bound_box(tiles, pitch, plane, first_row, last_row, first_column, last_colum
         within = ramp() <= np.float32(last_column - b)
         for a in range(first_row, last_row + 1):
             place = a * pitch + b
-            low = least(choose(within, load8(tiles, place), low), low)
-            high = greatest(choose(within, load8(tiles, place + plane), high), high)
-            whole = least(choose(within, load8(tiles, place + 2 * plane), whole), whole)
+            low = least(choose(within, load8(tiles, place + first), low), low)
+            high = greatest(choose(within, load8(tiles, place + first + plane), high), high)
+            whole = least(choose(within, load8(tiles, place + 4 * plane), whole), whole)
     return _least_lane(low), -_least_lane(-high), _least_lane(whole)
 
 
 @njit(nogil=True, cache=True, forceinline=True)
 def _least_lane(value):
-    value = least(value, crossed(value, 4))
-    value = least(value, crossed(value, 2))
-    return lane(least(value, crossed(value, 1)), 0)
+    return lane(_least_of_fours(least(value, crossed(value, 4))), 0)

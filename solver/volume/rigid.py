@@ -65,7 +65,7 @@ class _Picture:
         tiles = (-(-height // TILE), -(-width // TILE))
         self.nearness = np.zeros((height, width), np.float32)
         self.trust = np.zeros((height, width), np.float32)
-        self.tiles = np.zeros((3, tiles[0], tiles[1] + 8), np.float32)
+        self.tiles = np.zeros((5, tiles[0], tiles[1] + 8), np.float32)
         self.ranges = np.zeros((*tiles, 2), np.float32)
         self.prediction = Prediction(
             np.zeros((height, width), np.float32),
@@ -92,6 +92,8 @@ class RigidVolume:
         self.noise = noise
         self.farthest_m = float(farthest_m)
         self.carve_weight = 0.1
+        self.carve_every = 4
+        """A block is told of empty space by one frame of so many, which then counts for all of them."""
         self.disparity_error: NDArray[np.float32] | None = None
         """The camera's lasting error [px], (H, W), taken off what is integrated; `refine` finds it."""
         self.frame_count = 0
@@ -136,11 +138,12 @@ class RigidVolume:
         bound_tiles(picture.nearness, picture.trust, picture.tiles)
         rule = self.rule(intrinsics)
         sparse = self.sparse
-        sparse.touch(picture.nearness, view, self.truncation_m, 2)
+        sparse.touch(picture.nearness, picture.tiles, view, self.truncation_m)
         grid = sparse.grid
         verdicts = self._verdicts_for(sparse.block_count)
         height, width = depth.shape
-        sort_blocks(grid, view, picture.tiles, height, width, self.truncation_m, verdicts)
+        turn = self.frame_count % self.carve_every, self.carve_every
+        sort_blocks(grid, view, picture.tiles, height, width, self.truncation_m, turn, verdicts)
         integrate_volume(
             grid,
             view,
@@ -215,7 +218,8 @@ class RigidVolume:
         pixel = self.disparity_pixel(intrinsics)
         growth = 0.0 if self.noise is None else self.noise.disparity_sigma_px * pixel
         floor = 0.0 if self.noise is None else float(self.noise.floor_m)
-        return VolumeRule(self.truncation_m, self.carve_weight, 1e6, CELL_PX * pixel, SIGMA_M, floor, growth)
+        carve = self.carve_weight * self.carve_every
+        return VolumeRule(self.truncation_m, carve, 1e6, CELL_PX * pixel, SIGMA_M, floor, growth)
 
     def disparity_pixel(self, intrinsics: Intrinsics) -> float:
         """Nearness [1/m] of a pixel of disparity."""
