@@ -46,6 +46,10 @@ class VolumeRule(NamedTuple):
     """Depth error at depth z: hypot(floor, growth z^2) [m]; both 0 where it is not known, and all weigh 1."""
 
 
+OUTSIDE = -1
+"""Beside `UNKNOWN` and what follows it: a box reaches out of the picture."""
+
+
 @njit(nogil=True, cache=True, inline="always")
 def observation_weight(rule, z):
     """Weight of a depth seen at z [m]."""
@@ -88,7 +92,7 @@ def _sort_box(tiles, shape, carving, u0, u1, v0, v1, near, far, truncation, widt
     """What an image tells voxels between two depths that fall on the box u0..u1, v0..v1, and what holds of all its
     pixels."""
     if not (u0 >= 1.0 and v0 >= 1.0 and u1 < width - 2.0 and v1 < height - 2.0):
-        return CHANGED, np.float32(UNKNOWN)
+        return CHANGED, np.float32(OUTSIDE)
     low, high, whole = bound_box(
         tiles,
         shape,
@@ -143,8 +147,8 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
     reach_x = np.float32(fx * half * (abs(r[0]) + abs(r[1]) + 7.0 * abs(r[2])))
     reach_y = np.float32(fy * half * (abs(r[3]) + abs(r[4]) + 7.0 * abs(r[5])))
     reach_z = np.float32(half * (abs(r[6]) + abs(r[7]) + 7.0 * abs(r[8])))
-    last_u = np.float32(width - 1)
-    last_v = np.float32(height - 1)
+    last_u = np.float32(width - 1.001)
+    last_v = np.float32(height - 1.001)
     near = nearness.ravel()
     trusted = trust.ravel()
     flat_tiles = tiles.ravel()
@@ -204,6 +208,7 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
             )
             if said == UNTOUCHED:
                 continue
+            within = whole >= np.float32(UNKNOWN)
             first = block * 64 + (group >> 2) * 16 + (group & 3) * 2
             if said == EMPTY:
                 carved[first] += carve
@@ -219,11 +224,8 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
                 inverse = one / zs
                 u = (first_x + (c * across_x + e * along_x)) * inverse + cx
                 v = (first_y + (c * across_y + e * along_y)) * inverse + cy
-                inside = (u >= zero) & (v >= zero) & (u < last_u) & (v < last_v)
-                u = choose(inside, u, zero)
-                v = choose(inside, v, zero)
-                i = truncate(u)
-                j = truncate(v)
+                i = truncate(least(greatest(u, zero), last_u))
+                j = truncate(least(greatest(v, zero), last_v))
                 pixel = j * row + i
                 q00, q01, q10, q11 = gather_squares(near, pixel, row)
                 low = least(least(q00, q01), least(q10, q11))
@@ -237,16 +239,18 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
                 # Where several surfaces are seen, or only a bound: empty as far as the nearest of them.
                 q = choose(one_surface, top + w * (bottom - top), greatest(high, -low))
                 d = zs * (one - zs * q)
-                beyond = inside & (d > truncation) & (low * high != zero)
-                surface = inside & one_surface & (d >= -truncation) & (d <= truncation)
-                told = bits(surface | beyond) if carving else bits(surface)
-                if told == 0:
+                beyond = choose((d > truncation) & (low * high != zero), -carve, zero)
+                # Sight of a surface weighs, sight of empty space weighs with its sign turned.
+                share = choose(one_surface & (d >= -truncation) & (d <= truncation), sight, beyond)
+                if not within:
+                    share = choose((u >= zero) & (v >= zero) & (u < last_u) & (v < last_v), share, zero)
+                if bits(share != zero) == 0:
                     continue
-                believed = spread(sight)
                 if whole < np.float32(TRUSTED):
                     t00, t01, t10, t11 = gather_squares(trusted, pixel, row)
-                    believed = sight * least(least(t00, t01), least(t10, t11))
-                share = choose(surface, believed, choose(beyond, carve, zero))
+                    share = greatest(share * least(least(t00, t01), least(t10, t11)), -share)
+                else:
+                    share = greatest(share, -share)
                 average_in(column, least(d, truncation), share, truncation, limit, carved, distance, weight)
 
 

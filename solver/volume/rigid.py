@@ -92,7 +92,7 @@ class RigidVolume:
         self.noise = noise
         self.farthest_m = float(farthest_m)
         self.carve_weight = 0.1
-        self.carve_every = 4
+        self.carve_every = 2
         """A block is told of empty space by one frame of so many, which then counts for all of them."""
         self.disparity_error: NDArray[np.float32] | None = None
         """The camera's lasting error [px], (H, W), taken off what is integrated; `refine` finds it."""
