@@ -38,7 +38,9 @@ class VolumeRule(NamedTuple):
     weight_limit: float
     """The sum of weights is held to this."""
     cell_jump: float
-    """Nearness [1/m] is interpolated between four pixels that differ by less than this."""
+    """Nearness [1/m] is interpolated between four surface pixels that differ by less than this."""
+    edge_trust: float
+    """Weight of the nearest pixel where it cannot be interpolated."""
     sigma_m: float
     """Depth error that counts as weight 1."""
     error_floor_m: float
@@ -88,10 +90,10 @@ def settle_carved(rule, carved, distance, weight):
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _sort_box(tiles, shape, carving, u0, u1, v0, v1, near, far, truncation, width, height):
+def _sort_box(tiles, shape, size, carving, u0, u1, v0, v1, near, far, truncation):
     """What an image tells voxels between two depths that fall on the box u0..u1, v0..v1, and what holds of all its
     pixels."""
-    if not (u0 >= 1.0 and v0 >= 1.0 and u1 < width - 2.0 and v1 < height - 2.0):
+    if not (u0 >= 1.0 and v0 >= 1.0 and u1 < size[1] - 2.0 and v1 < size[0] - 2.0):
         return CHANGED, np.float32(OUTSIDE)
     low, high, whole = bound_box(
         tiles,
@@ -113,6 +115,56 @@ def _sort_box(tiles, shape, carving, u0, u1, v0, v1, near, far, truncation, widt
     return CHANGED, whole
 
 
+@njit(nogil=True, cache=True, forceinline=True, error_model="numpy", fastmath={"contract", "arcp", "nsz", "reassoc"})
+def _observe(x, y, z, near, trusted, size, bounds, sight, carve, edge_trust, whole):
+    """Weight and signed distance [m] that an image gives eight voxels at depth z [m], x and y their places in the
+    picture times z [px m].
+
+    near, trusted: flat pictures of (height, width) size; bounds: truncation [m], greatest jump within a cell [1/m];
+    whole: what holds of all pixels near.
+    """
+    height, width = size
+    truncation, jump = bounds
+    zero = np.float32(0.0)
+    one = np.float32(1.0)
+    half = np.float32(0.5)
+    last_u = np.float32(width - 1.001)
+    last_v = np.float32(height - 1.001)
+    inverse = one / z
+    u = x * inverse
+    v = y * inverse
+    i = truncate(least(greatest(u, zero), last_u))
+    j = truncate(least(greatest(v, zero), last_v))
+    row = np.int32(width)
+    pixel = j * row + i
+    q00, q01, q10, q11 = gather_squares(near, pixel, row)
+    lowest = least(least(q00, q01), least(q10, q11))
+    highest = greatest(greatest(q00, q01), greatest(q10, q11))
+    smooth = (lowest > zero) & (highest - lowest < jump)
+    # A plane is linear in the picture, in nearness.
+    s = u - as_floats(i)
+    w = v - as_floats(j)
+    top = q00 + s * (q01 - q00)
+    bottom = q10 + s * (q11 - q10)
+    # At edges the nearest pixel counts.
+    left = s < half
+    nearest = choose(w < half, choose(left, q00, q01), choose(left, q10, q11))
+    q = choose(smooth, top + w * (bottom - top), greatest(nearest, -nearest))
+    d = z * (one - z * q)
+    # A surface weighs; empty space weighs with its sign turned, until the trust of surfaces is known.
+    empty = choose((d > truncation) & (nearest != zero), -carve, zero)
+    share = choose((nearest > zero) & (d >= -truncation) & (d <= truncation), sight, empty)
+    if whole < np.float32(UNKNOWN):
+        share = choose((u >= zero) & (v >= zero) & (u < last_u) & (v < last_v), share, zero)
+    if bits(share != zero) == 0:
+        return share, d
+    if whole < np.float32(TRUSTED):
+        t00, t01, t10, t11 = gather_squares(trusted, pixel, row)
+        trust = choose(smooth, least(least(t00, t01), least(t10, t11)), edge_trust)
+        return greatest(share * trust, -share), d
+    return greatest(share, -share), d
+
+
 @njit(nogil=True, cache=True, parallel=True, error_model="numpy", fastmath={"contract", "arcp", "nsz", "reassoc"})
 def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weight):
     """Average one image into `distance` [m] (NaN where never seen) and `weight`, both (slots,) float32.
@@ -121,94 +173,83 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
     carved (columns,) float32: weight of sights of empty space that eight voxels in a row have not been told yet.
     """
     nearness, trust, tiles = picture
-    height, width = nearness.shape
+    size = nearness.shape
     truncation = np.float32(rule.truncation_m)
+    bounds = (truncation, np.float32(rule.cell_jump))
     limit = np.float32(rule.weight_limit)
-    jump = np.float32(rule.cell_jump)
-    one = np.float32(1.0)
+    edge_trust = np.float32(rule.edge_trust)
     zero = np.float32(0.0)
-    fx = np.float32(view.fx)
-    fy = np.float32(view.fy)
+    one = np.float32(1.0)
+    t = view.translation
+    # World to the picture, times depth [px m]: the principal point is in it, so that one division gives the pixel.
+    r = view.rotation
+    voxel = grid.voxel_m
+    ux, uy, uz = view.fx * r[0] + view.cx * r[6], view.fx * r[1] + view.cx * r[7], view.fx * r[2] + view.cx * r[8]
+    vx, vy, vz = view.fy * r[3] + view.cy * r[6], view.fy * r[4] + view.cy * r[7], view.fy * r[5] + view.cy * r[8]
+    ut = view.fx * t[0] + view.cx * t[2]
+    vt = view.fy * t[1] + view.cy * t[2]
+    # A voxel on along each axis of the grid.
+    step_x = (np.float32(ux * voxel), np.float32(vx * voxel), np.float32(r[6] * voxel))
+    step_y = (np.float32(uy * voxel), np.float32(vy * voxel), np.float32(r[7] * voxel))
+    step_z = (np.float32(uz * voxel), np.float32(vz * voxel), np.float32(r[8] * voxel))
+    # Half of two by two by eight voxels.
+    half = 0.5 * voxel
+    middle = 3.5 * voxel
+    reach_u = np.float32(view.fx * half * (abs(r[0]) + abs(r[1]) + 7.0 * abs(r[2])))
+    reach_v = np.float32(view.fy * half * (abs(r[3]) + abs(r[4]) + 7.0 * abs(r[5])))
+    reach_z = np.float32(half * (abs(r[6]) + abs(r[7]) + 7.0 * abs(r[8])))
     cx = np.float32(view.cx)
     cy = np.float32(view.cy)
-    r = view.rotation
-    t = view.translation
-    step_x = np.float32(fx * r[2] * grid.voxel_m)
-    step_y = np.float32(fy * r[5] * grid.voxel_m)
-    step_z = np.float32(r[8] * grid.voxel_m)
-    across_x = np.float32(fx * r[0] * grid.voxel_m)
-    across_y = np.float32(fy * r[3] * grid.voxel_m)
-    across_z = np.float32(r[6] * grid.voxel_m)
-    along_x = np.float32(fx * r[1] * grid.voxel_m)
-    along_y = np.float32(fy * r[4] * grid.voxel_m)
-    along_z = np.float32(r[7] * grid.voxel_m)
-    # Half of two by two by eight voxels, along the axes of the camera.
-    half = 0.5 * grid.voxel_m
-    reach_x = np.float32(fx * half * (abs(r[0]) + abs(r[1]) + 7.0 * abs(r[2])))
-    reach_y = np.float32(fy * half * (abs(r[3]) + abs(r[4]) + 7.0 * abs(r[5])))
-    reach_z = np.float32(half * (abs(r[6]) + abs(r[7]) + 7.0 * abs(r[8])))
-    last_u = np.float32(width - 1.001)
-    last_v = np.float32(height - 1.001)
     near = nearness.ravel()
     trusted = trust.ravel()
     flat_tiles = tiles.ravel()
-    row = np.int32(width)
     for block in prange(grid.blocks.shape[0]):
-        if verdicts[block] == UNTOUCHED:
+        verdict = verdicts[block]
+        if verdict == UNTOUCHED:
             continue
-        bx = grid.origin[0] + 8.0 * grid.voxel_m * grid.blocks[block, 0]
-        by = grid.origin[1] + 8.0 * grid.voxel_m * grid.blocks[block, 1]
-        bz = grid.origin[2] + 8.0 * grid.voxel_m * grid.blocks[block, 2]
-        middle = 3.5 * grid.voxel_m
+        bx = grid.origin[0] + 8.0 * voxel * grid.blocks[block, 0]
+        by = grid.origin[1] + 8.0 * voxel * grid.blocks[block, 1]
+        bz = grid.origin[2] + 8.0 * voxel * grid.blocks[block, 2]
         depth = r[6] * (bx + middle) + r[7] * (by + middle) + r[8] * (bz + middle) + t[2]
         sight = observation_weight(rule, depth)
-        carve = np.float32(rule.carve_weight) * sight
-        if verdicts[block] == SEEN:
-            carve = zero
-        if verdicts[block] == EMPTY:
+        carve = np.float32(rule.carve_weight) * sight if verdict != SEEN else zero
+        if verdict == EMPTY:
             for column in range(block * 64, block * 64 + 64):
                 carved[column] += carve
             continue
-        carving = verdicts[block] == CHANGED
-        first_x = ramp() * step_x + np.float32(fx * (r[0] * bx + r[1] * by + r[2] * bz + t[0]))
-        first_y = ramp() * step_y + np.float32(fy * (r[3] * bx + r[4] * by + r[5] * bz + t[1]))
-        first_z = ramp() * step_z + np.float32(r[6] * bx + r[7] * by + r[8] * bz + t[2])
+        x0 = ramp() * step_z[0] + np.float32(ux * bx + uy * by + uz * bz + ut)
+        y0 = ramp() * step_z[1] + np.float32(vx * bx + vy * by + vz * bz + vt)
+        z0 = ramp() * step_z[2] + np.float32(r[6] * bx + r[7] * by + r[8] * bz + t[2])
         mx = bx + half
         my = by + half
         mz = bz + middle
-        middle_x = np.float32(fx * (r[0] * mx + r[1] * my + r[2] * mz + t[0]))
-        middle_y = np.float32(fy * (r[3] * mx + r[4] * my + r[5] * mz + t[1]))
+        middle_x = np.float32(view.fx * (r[0] * mx + r[1] * my + r[2] * mz + t[0]))
+        middle_y = np.float32(view.fy * (r[3] * mx + r[4] * my + r[5] * mz + t[1]))
         middle_z = np.float32(r[6] * mx + r[7] * my + r[8] * mz + t[2])
         for group in range(16):
             # Two by two columns are sorted together.
             a = np.float32((group >> 2) * 2)
             b = np.float32((group & 3) * 2)
-            x = middle_x + (a * across_x + b * along_x)
-            y = middle_y + (a * across_y + b * along_y)
-            z = middle_z + (a * across_z + b * along_z)
+            z = middle_z + (a * step_x[2] + b * step_y[2])
+            x = middle_x + (a * (step_x[0] - cx * step_x[2]) + b * (step_y[0] - cx * step_y[2]))
+            y = middle_y + (a * (step_x[1] - cy * step_x[2]) + b * (step_y[1] - cy * step_y[2]))
             front = one / (z - reach_z)
             back = one / (z + reach_z)
-            left = x - reach_x
-            right_end = x + reach_x
-            upper = y - reach_y
-            lower = y + reach_y
             said, whole = _sort_box(
                 flat_tiles,
                 tiles.shape,
-                carving,
-                left * (front if left < zero else back) + cx,
-                right_end * (back if right_end < zero else front) + cx,
-                upper * (front if upper < zero else back) + cy,
-                lower * (back if lower < zero else front) + cy,
+                size,
+                verdict == CHANGED,
+                (x - reach_u) * (front if x < reach_u else back) + cx,
+                (x + reach_u) * (back if x < -reach_u else front) + cx,
+                (y - reach_v) * (front if y < reach_v else back) + cy,
+                (y + reach_v) * (back if y < -reach_v else front) + cy,
                 z - reach_z,
                 z + reach_z,
                 truncation,
-                np.float32(width),
-                np.float32(height),
             )
             if said == UNTOUCHED:
                 continue
-            within = whole >= np.float32(UNKNOWN)
             first = block * 64 + (group >> 2) * 16 + (group & 3) * 2
             if said == EMPTY:
                 carved[first] += carve
@@ -220,38 +261,21 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
                 column = first + (member >> 1) * 8 + (member & 1)
                 c = a + np.float32(member >> 1)
                 e = b + np.float32(member & 1)
-                zs = first_z + (c * across_z + e * along_z)
-                inverse = one / zs
-                u = (first_x + (c * across_x + e * along_x)) * inverse + cx
-                v = (first_y + (c * across_y + e * along_y)) * inverse + cy
-                i = truncate(least(greatest(u, zero), last_u))
-                j = truncate(least(greatest(v, zero), last_v))
-                pixel = j * row + i
-                q00, q01, q10, q11 = gather_squares(near, pixel, row)
-                low = least(least(q00, q01), least(q10, q11))
-                high = greatest(greatest(q00, q01), greatest(q10, q11))
-                one_surface = (low > zero) & (high - low < jump)
-                # A plane is linear in the picture, in nearness.
-                s = u - as_floats(i)
-                w = v - as_floats(j)
-                top = q00 + s * (q01 - q00)
-                bottom = q10 + s * (q11 - q10)
-                # Where several surfaces are seen, or only a bound: empty as far as the nearest of them.
-                q = choose(one_surface, top + w * (bottom - top), greatest(high, -low))
-                d = zs * (one - zs * q)
-                beyond = choose((d > truncation) & (low * high != zero), -carve, zero)
-                # Sight of a surface weighs, sight of empty space weighs with its sign turned.
-                share = choose(one_surface & (d >= -truncation) & (d <= truncation), sight, beyond)
-                if not within:
-                    share = choose((u >= zero) & (v >= zero) & (u < last_u) & (v < last_v), share, zero)
-                if bits(share != zero) == 0:
-                    continue
-                if whole < np.float32(TRUSTED):
-                    t00, t01, t10, t11 = gather_squares(trusted, pixel, row)
-                    share = greatest(share * least(least(t00, t01), least(t10, t11)), -share)
-                else:
-                    share = greatest(share, -share)
-                average_in(column, least(d, truncation), share, truncation, limit, carved, distance, weight)
+                share, d = _observe(
+                    x0 + (c * step_x[0] + e * step_y[0]),
+                    y0 + (c * step_x[1] + e * step_y[1]),
+                    z0 + (c * step_x[2] + e * step_y[2]),
+                    near,
+                    trusted,
+                    size,
+                    bounds,
+                    sight,
+                    carve,
+                    edge_trust,
+                    whole,
+                )
+                if bits(share > zero) != 0:
+                    average_in(column, least(d, truncation), share, truncation, limit, carved, distance, weight)
 
 
 @njit(nogil=True, cache=True, parallel=True)

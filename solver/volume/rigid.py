@@ -26,6 +26,8 @@ REACH_PX = 2
 """How far an edge spoils the pixels beside it."""
 FRINGE_TRUST = 0.1
 """Weight of the pixels on the near side of an edge: mostly right, but not as often."""
+EDGE_TRUST = 0.01
+"""Weight of a single pixel where no four can be interpolated: it only decides where nothing better is seen."""
 UNKNOWN_EDGE = 0.025
 """The nearness [1/m] that stands for one pixel of disparity where the camera is not known (d455: 1 / (f B))."""
 
@@ -219,7 +221,7 @@ class RigidVolume:
         growth = 0.0 if self.noise is None else self.noise.disparity_sigma_px * pixel
         floor = 0.0 if self.noise is None else float(self.noise.floor_m)
         carve = self.carve_weight * self.carve_every
-        return VolumeRule(self.truncation_m, carve, 1e6, CELL_PX * pixel, SIGMA_M, floor, growth)
+        return VolumeRule(self.truncation_m, carve, 1e6, CELL_PX * pixel, EDGE_TRUST, SIGMA_M, floor, growth)
 
     def disparity_pixel(self, intrinsics: Intrinsics) -> float:
         """Nearness [1/m] of a pixel of disparity."""
@@ -227,7 +229,7 @@ class RigidVolume:
 
     def _settle(self) -> None:
         settle_carved(
-            VolumeRule(self.truncation_m, 0.0, 1e6, 0.0, SIGMA_M, 0.0, 0.0),
+            VolumeRule(self.truncation_m, 0.0, 1e6, 0.0, 0.0, SIGMA_M, 0.0, 0.0),
             self.sparse.carved,
             self.sparse.distance,
             self.sparse.weight,
