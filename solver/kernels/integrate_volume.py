@@ -192,12 +192,12 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
     step_x = (np.float32(ux * voxel), np.float32(vx * voxel), np.float32(r[6] * voxel))
     step_y = (np.float32(uy * voxel), np.float32(vy * voxel), np.float32(r[7] * voxel))
     step_z = (np.float32(uz * voxel), np.float32(vz * voxel), np.float32(r[8] * voxel))
-    # Half of two by two by eight voxels.
+    # Half of two by four by eight voxels, along the axes of the camera.
     half = 0.5 * voxel
     middle = 3.5 * voxel
-    reach_u = np.float32(view.fx * half * (abs(r[0]) + abs(r[1]) + 7.0 * abs(r[2])))
-    reach_v = np.float32(view.fy * half * (abs(r[3]) + abs(r[4]) + 7.0 * abs(r[5])))
-    reach_z = np.float32(half * (abs(r[6]) + abs(r[7]) + 7.0 * abs(r[8])))
+    reach_u = np.float32(view.fx * half * (abs(r[0]) + 3.0 * abs(r[1]) + 7.0 * abs(r[2])))
+    reach_v = np.float32(view.fy * half * (abs(r[3]) + 3.0 * abs(r[4]) + 7.0 * abs(r[5])))
+    reach_z = np.float32(half * (abs(r[6]) + 3.0 * abs(r[7]) + 7.0 * abs(r[8])))
     cx = np.float32(view.cx)
     cy = np.float32(view.cy)
     near = nearness.ravel()
@@ -221,15 +221,15 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
         y0 = ramp() * step_z[1] + np.float32(vx * bx + vy * by + vz * bz + vt)
         z0 = ramp() * step_z[2] + np.float32(r[6] * bx + r[7] * by + r[8] * bz + t[2])
         mx = bx + half
-        my = by + half
+        my = by + 3.0 * half
         mz = bz + middle
         middle_x = np.float32(view.fx * (r[0] * mx + r[1] * my + r[2] * mz + t[0]))
         middle_y = np.float32(view.fy * (r[3] * mx + r[4] * my + r[5] * mz + t[1]))
         middle_z = np.float32(r[6] * mx + r[7] * my + r[8] * mz + t[2])
-        for group in range(16):
-            # Two by two columns are sorted together.
-            a = np.float32((group >> 2) * 2)
-            b = np.float32((group & 3) * 2)
+        for group in range(8):
+            # Two by four columns are sorted together.
+            a = np.float32((group >> 1) * 2)
+            b = np.float32((group & 1) * 4)
             z = middle_z + (a * step_x[2] + b * step_y[2])
             x = middle_x + (a * (step_x[0] - cx * step_x[2]) + b * (step_y[0] - cx * step_y[2]))
             y = middle_y + (a * (step_x[1] - cy * step_x[2]) + b * (step_y[1] - cy * step_y[2]))
@@ -250,17 +250,16 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
             )
             if said == UNTOUCHED:
                 continue
-            first = block * 64 + (group >> 2) * 16 + (group & 3) * 2
+            first = block * 64 + (group >> 1) * 16 + (group & 1) * 4
             if said == EMPTY:
-                carved[first] += carve
-                carved[first + 1] += carve
-                carved[first + 8] += carve
-                carved[first + 9] += carve
+                for member in range(4):
+                    carved[first + member] += carve
+                    carved[first + 8 + member] += carve
                 continue
-            for member in range(4):
-                column = first + (member >> 1) * 8 + (member & 1)
-                c = a + np.float32(member >> 1)
-                e = b + np.float32(member & 1)
+            for member in range(8):
+                column = first + (member >> 2) * 8 + (member & 3)
+                c = a + np.float32(member >> 2)
+                e = b + np.float32(member & 3)
                 share, d = _observe(
                     x0 + (c * step_x[0] + e * step_y[0]),
                     y0 + (c * step_x[1] + e * step_y[1]),

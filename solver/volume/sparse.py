@@ -115,7 +115,7 @@ class SparseVolume:
             if not full and not outside:
                 return
             if full:
-                self._reserve(max(256, len(self._blocks) * 3 // 2))
+                self._reserve(max(1024, len(self._blocks) * 3 // 2))
             if outside:
                 self._widen(low, high)
 
