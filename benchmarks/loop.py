@@ -143,7 +143,7 @@ class _Window:
 
     def forget(self) -> None:
         """Begins to measure anew."""
-        self._pictures, self._delays = Meter(), Meter()
+        self._pictures, self._delays = Meter(), Meter(LISTEN_S)
         self._shown_capture = -1.0
         self.late_count = 0
         """Pictures that came later than `LATE_PICTURE_S` after the one before."""
@@ -162,9 +162,11 @@ class _Window:
         self._drawn_at = begin
         self._pictures.add(now, now - begin)
         shown = _shown_capture(snapshot)
-        if finished and shown is not None and shown != self._shown_capture:
+        # Of a camera's frame the first picture counts: the next ones show the avatar further on, not later.
+        if shown is not None and shown != self._shown_capture:
             self._shown_capture = shown
-            self._delays.add(now, now - shown)
+            if finished:
+                self._delays.add(now, now - shown)
         return snapshot
 
     def rates(self) -> dict[str, float]:
