@@ -25,6 +25,8 @@ FLOOR_PATIENCE = 10
 """Frames that the floor is looked for before the person's uprightness must do."""
 LANDMARKS_EVERY = 2
 """While depth alone holds the body, landmarks are looked for in one of so many frames."""
+CHECKED_EVERY = 4
+"""Where they only tell afterwards whether it did, in one of so many."""
 HELD = 0.8
 """Confidence from which depth alone holds it."""
 EVERY = 16
@@ -141,13 +143,13 @@ class Follower:
         return self._owed is not None
 
     def look_back(self) -> Observation | None:
-        """What the last frame still owes: every other time its landmarks, which tell whether depth alone still
+        """What the last frame still owes: now and then its landmarks, which tell whether depth alone still
         holds the body."""
         frame, self._owed = self._owed, None
         if frame is None:
             return None
         self._without_landmarks += 1
-        if self._without_landmarks < LANDMARKS_EVERY:
+        if self._without_landmarks < CHECKED_EVERY:
             with self._timed("landmarks"):
                 self._landmarker.glance(frame)
             return None
