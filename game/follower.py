@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.source import SourceInfo
+from solver.alignment import Articulation
 from solver.body import BodyModel
 from solver.color_tracking import make_tracker
 from solver.errors import InputError, NotAPersonError, TrackingLostError
@@ -86,8 +88,13 @@ class Sight:
 class Follower:
     """Takes frames in order and finds the person again where they were lost."""
 
-    def __init__(self, model: BodyModel, info: SourceInfo, landmarker: Landmarker) -> None:
-        """For the camera `info`. Where it has no depth the body that is followed is of average depth."""
+    def __init__(
+        self, model: BodyModel, info: SourceInfo, landmarker: Landmarker, aside: Executor | None = None
+    ) -> None:
+        """For the camera `info`. Where it has no depth the body that is followed is of average depth.
+
+        `aside` does what nobody waits for, in a thread of its own; without it that is done at once.
+        """
         self.model = model
         self.info = info
         self.ground: Ground | None = None
@@ -101,7 +108,9 @@ class Follower:
         self._turn_rate = 0.0
         self._last: BodyState | None = None
         self._without_landmarks = 0
-        self._owed: Frame | None = None
+        self._aside = aside
+        self._check: tuple[Future[Observation | None], Articulation] | None = None
+        self._outline: NDArray[np.float32] | None = None
         self._doubt_frames = 0
         self._stride_m = np.inf
 
@@ -110,17 +119,18 @@ class Follower:
 
         Landmarks cost more than all the rest of a frame. With `sparing` they are passed over in every other one, which
         then has neither outline nor landmarks, as long as the body is held by its depth, hardly turns and is alone.
-        With `later` none are waited for in that case: whoever calls owes a `look_back` before the next frame.
+        With `later` none are waited for in that case: they only tell afterwards whether the body was held.
         """
-        self._owed = None
+        self._hear_check(wait=False)
         held = self._is_held()
-        if later and held and self._stride_m < STRIDE_M:
-            self._owed = frame
+        checked = later and held and self._stride_m < STRIDE_M
+        if not checked:
+            self.settle()
+        if checked:
             observation = Observation(frame, None, None)
         elif sparing and held and self._without_landmarks + 1 < LANDMARKS_EVERY:
             self._without_landmarks += 1
-            with self._timed("landmarks"):
-                self._landmarker.glance(frame)
+            self._glance(frame)
             observation = Observation(frame, None, None)
         else:
             self._without_landmarks = 0
@@ -130,6 +140,8 @@ class Follower:
             try:
                 state = self._follow(observation)
                 self._learn(state)
+                if checked:
+                    self._begin_check(frame)
                 return Sight(observation, state, "")
             except (NotAPersonError, NoFloorError) as error:
                 return Sight(observation, None, str(error))
@@ -137,28 +149,47 @@ class Follower:
                 self.following = False
                 raise
 
-    @property
-    def owes(self) -> bool:
-        """True while the landmarks of the last frame are still to be looked for, or other people in it."""
-        return self._owed is not None
+    def settle(self) -> None:
+        """Waits for what is done aside."""
+        self._hear_check(wait=True)
 
-    def look_back(self) -> Observation | None:
-        """What the last frame still owes: now and then its landmarks, which tell whether depth alone still
-        holds the body."""
-        frame, self._owed = self._owed, None
-        if frame is None:
-            return None
+    def take_outline(self) -> NDArray[np.float32] | None:
+        """The newest outline that was found aside since the last call, as `Observation.mask`."""
+        outline, self._outline = self._outline, None
+        return outline
+
+    def _begin_check(self, frame: Frame) -> None:
+        """Lets the landmarker look at a frame whose body is known by depth alone."""
+        tracker = self.tracker
+        if self._check is not None or not isinstance(tracker, BodyTracker) or tracker.articulation is None:
+            return
         self._without_landmarks += 1
-        if self._without_landmarks < CHECKED_EVERY:
-            with self._timed("landmarks"):
-                self._landmarker.glance(frame)
-            return None
-        self._without_landmarks = 0
-        seen = self.observe(frame)
-        tracker, landmarks = self.tracker, seen.landmarks
-        if landmarks is not None and isinstance(tracker, BodyTracker) and tracker.disagreement(landmarks) > AGREED:
+        look = self._glance
+        if self._without_landmarks >= CHECKED_EVERY:
+            self._without_landmarks = 0
+            look = self.observe
+        if self._aside is not None:
+            self._check = self._aside.submit(look, frame), tracker.articulation
+        else:
+            done: Future[Observation | None] = Future()
+            done.set_result(look(frame))
+            self._check = done, tracker.articulation
+
+    def _glance(self, frame: Frame) -> None:
+        with self._timed("landmarks"):
+            self._landmarker.glance(frame)
+
+    def _hear_check(self, wait: bool) -> None:
+        """What was found aside. Raises what the landmarker raised there."""
+        if self._check is None or not (wait or self._check[0].done()):
+            return
+        (found, state), self._check = self._check, None
+        seen, tracker = found.result(), self.tracker
+        if seen is None or not isinstance(tracker, BodyTracker):
+            return
+        self._outline = seen.mask
+        if seen.landmarks is not None and tracker.disagreement(state, seen.landmarks) > AGREED:
             self._doubt_frames = DOUBT_FRAMES
-        return seen
 
     def observe(self, frame: Frame) -> Observation:
         """Only finds the person's outline and landmarks; nobody is followed."""
@@ -173,7 +204,6 @@ class Follower:
     def restart(self) -> None:
         """Finds the person anew in the next frame: there was a gap."""
         self.following = False
-        self._owed = None
 
     def _is_held(self) -> bool:
         steady = self._confidence >= HELD and abs(self._turn_rate) < STEADY_RAD_S

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from capture.shopper import ShopperLandmarker
 from capture.source import FrameSource
-from game.live.clock import Clock, Metronome, Pace
+from game.live.clock import Clock, Metronome, Pace, SystemClock
 from game.live.mailbox import Mailbox
 from game.live.messages import (
     Captured,
@@ -78,7 +78,6 @@ class Works:
         self._watched_at = -math.inf
         self._last_tracked: Tracked | None = None
         self._capture: CaptureStage | None = None
-        self._track: TrackStage | None = None
         self._reconstruct: ReconstructStage | None = None
         self._tailor: TailorStage | None = None
         self._cloth: ClothStage | None = None
@@ -101,7 +100,7 @@ class Works:
         )
         self.track = Worker(
             "track",
-            self._open_track,
+            lambda: TrackStage(self._parts.model, self._parts.open_landmarker, isinstance(clock, SystemClock)),
             self._take_track,
             self._on_tracked,
             order,
@@ -242,13 +241,7 @@ class Works:
 
     # ---------------------------------------------------------------- track
 
-    def _open_track(self) -> TrackStage:
-        self._track = TrackStage(self._parts.model, self._parts.open_landmarker)
-        return self._track
-
     def _take_track(self, order: Order, now: float) -> Look | None:
-        if self._track is not None and self._track.owes:
-            return Look(order, None)
         if (captured := self._frames.take()) is None:
             return None
         if order.task in (Task.WATCH, Task.REFINE):
