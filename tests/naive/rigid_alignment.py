@@ -7,13 +7,14 @@ def halve_depth(depth, spread):
     out = np.zeros((depth.shape[0] // 2, depth.shape[1] // 2))
     for v in range(out.shape[0]):
         for u in range(out.shape[1]):
-            four = depth[2 * v : 2 * v + 2, 2 * u : 2 * u + 2].ravel().astype(float)
+            four = depth[2 * v : 2 * v + 2, 2 * u : 2 * u + 2].astype(float)
             seen = four[four > 0]
             if len(seen):
                 near = seen.min()
-                good = seen[seen - near <= spread * near**2]
-                if len(good) >= 2:
-                    out[v, u] = 1.0 / np.mean(1.0 / good)
+                diagonals = [np.diag(four), np.diag(four[:, ::-1])]
+                whole = [d for d in diagonals if (d > 0).all() and (d - near <= spread * near**2).all()]
+                if whole:
+                    out[v, u] = 1.0 / np.mean(1.0 / np.concatenate(whole))
     return out
 
 
