@@ -52,7 +52,7 @@ def summed(kernel, current, reference, rule):
 
 def test_planes_as_by_the_book():
     current, reference = two_pictures()
-    rule = PlaneRule(0.002, 0.001, 0.4, 0.1, 0.17, 1)
+    rule = PlaneRule(0.002, 0.001, 0.003, 0.4, 0.1, 0.17, 1)
     sums = summed(accumulate_planes, current, reference, rule)
     H, g, count, agreeing = naive.planes(current, reference, CAMERA, T, rule)
     hessian, gradient = unpack(sums)
@@ -76,7 +76,7 @@ def test_grays_as_by_the_book():
 
 def test_sums_do_not_depend_on_threads():
     current, reference = two_pictures()
-    rule = PlaneRule(0.002, 0.001, 0.4, 0.1, 0.17, 1)
+    rule = PlaneRule(0.002, 0.001, 0.003, 0.4, 0.1, 0.17, 1)
     with thread_limit(1):
         one = summed(accumulate_planes, current, reference, rule)
     np.testing.assert_array_equal(one, summed(accumulate_planes, current, reference, rule))

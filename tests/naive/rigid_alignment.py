@@ -60,7 +60,8 @@ def planes(current, reference, k, T, rule):
             ray = T[:, :3] @ point(u, v, 1.0, k)
             noise = np.hypot(z**2 * rule.disparity_noise, rule.depth_floor) * (n @ ray)
             other = np.hypot(m[2] ** 2 * rule.disparity_noise, rule.depth_floor) * slope * rule.reference_share
-            sigma = np.hypot(noise, other)
+            sine = np.linalg.norm(np.cross(n, m)) / np.linalg.norm(m)
+            sigma = np.hypot(np.hypot(noise, other), rule.lateral_noise * z * sine)
             weight = (1 + (offset / max(3 * sigma, rule.gate / 4)) ** 2) ** -2.0 / sigma**2
             J = derivative(lambda x, q=q, n=n, m=m: n @ (moved(q, x) - m), np.zeros(6))
             H += weight * np.outer(J, J)
