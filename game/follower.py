@@ -25,8 +25,19 @@ FLOOR_PATIENCE = 10
 """Frames that the floor is looked for before the person's uprightness must do."""
 LANDMARKS_EVERY = 2
 """While depth alone holds the body, landmarks are looked for in one of so many frames."""
+CHECKED_EVERY = 4
+"""Where they only tell afterwards whether it did, in one of so many."""
 HELD = 0.8
 """Confidence from which depth alone holds it."""
+EVERY = 16
+"""Of so many vertices one is looked at for how far the body went."""
+STRIDE_M = 0.05
+"""Whose limbs go further from frame to frame is looked for before the body is moved: depth alone looks about it for
+pixels within 10 cm."""
+AGREED = 3.5
+"""Standard deviations. Where a landmark found after a frame lies further from its body a limb was lost: for some frames
+landmarks come first again."""
+DOUBT_FRAMES = 3
 STEADY_RAD_S = np.deg2rad(15.0)
 """Who turns faster is looked for in every frame."""
 RATE_S = 0.35
@@ -90,20 +101,30 @@ class Follower:
         self._turn_rate = 0.0
         self._last: BodyState | None = None
         self._without_landmarks = 0
+        self._owed: Frame | None = None
+        self._doubt_frames = 0
+        self._stride_m = np.inf
 
-    def step(self, frame: Frame, sparing: bool = False) -> Sight:
+    def step(self, frame: Frame, sparing: bool = False, later: bool = False) -> Sight:
         """Looks at the next frame. Raises `TrackingLostError` when the person is gone; the next frame begins anew.
 
         Landmarks cost more than all the rest of a frame. With `sparing` they are passed over in every other one, which
         then has neither outline nor landmarks, as long as the body is held by its depth, hardly turns and is alone.
+        With `later` none are waited for in that case: whoever calls owes a `look_back` before the next frame.
         """
-        if sparing and self._is_held() and self._without_landmarks + 1 < LANDMARKS_EVERY:
+        self._owed = None
+        held = self._is_held()
+        if later and held and self._stride_m < STRIDE_M:
+            self._owed = frame
+            observation = Observation(frame, None, None)
+        elif sparing and held and self._without_landmarks + 1 < LANDMARKS_EVERY:
             self._without_landmarks += 1
             with self._timed("landmarks"):
                 self._landmarker.glance(frame)
             observation = Observation(frame, None, None)
         else:
             self._without_landmarks = 0
+            self._doubt_frames = max(self._doubt_frames - 1, 0)
             observation = self.observe(frame)
         with self._timed("tracking"):
             try:
@@ -115,6 +136,29 @@ class Follower:
             except TrackingLostError:
                 self.following = False
                 raise
+
+    @property
+    def owes(self) -> bool:
+        """True while the landmarks of the last frame are still to be looked for, or other people in it."""
+        return self._owed is not None
+
+    def look_back(self) -> Observation | None:
+        """What the last frame still owes: now and then its landmarks, which tell whether depth alone still
+        holds the body."""
+        frame, self._owed = self._owed, None
+        if frame is None:
+            return None
+        self._without_landmarks += 1
+        if self._without_landmarks < CHECKED_EVERY:
+            with self._timed("landmarks"):
+                self._landmarker.glance(frame)
+            return None
+        self._without_landmarks = 0
+        seen = self.observe(frame)
+        tracker, landmarks = self.tracker, seen.landmarks
+        if landmarks is not None and isinstance(tracker, BodyTracker) and tracker.disagreement(landmarks) > AGREED:
+            self._doubt_frames = DOUBT_FRAMES
+        return seen
 
     def observe(self, frame: Frame) -> Observation:
         """Only finds the person's outline and landmarks; nobody is followed."""
@@ -129,14 +173,21 @@ class Follower:
     def restart(self) -> None:
         """Finds the person anew in the next frame: there was a gap."""
         self.following = False
+        self._owed = None
 
     def _is_held(self) -> bool:
         steady = self._confidence >= HELD and abs(self._turn_rate) < STEADY_RAD_S
-        return self.following and self.info.noise is not None and steady and self._landmarker.alone
+        clear = self._doubt_frames == 0 and self._landmarker.alone
+        return self.following and self.info.noise is not None and steady and clear
 
     def _learn(self, state: BodyState) -> None:
         """How sure it is, and how fast the body turns: from the side depth alone may take a front for a back."""
         last, self._last, self._confidence = self._last, state, state.confidence
+        if last is None:
+            self._stride_m = np.inf
+        else:
+            moved = state.vertices[::EVERY] - last.vertices[::EVERY]
+            self._stride_m = float(np.sqrt(np.einsum("vi,vi->v", moved, moved).max()))
         elapsed = 0.0 if last is None else state.captured_at - last.captured_at
         if last is None or elapsed <= 0.0:
             self._turn_rate = 2.0 * STEADY_RAD_S

@@ -68,6 +68,15 @@ class BodyTracker:
             if self._state is not None:
                 self._state = replace(self._state, shape=shape)
 
+    def disagreement(self, landmarks: Landmarks) -> float:
+        """How far the farthest of `landmarks`, of the frame that was tracked last, lies from the model's, among those
+        that are well visible; in standard deviations. Above two or three a limb was lost."""
+        if self._state is None or self._fit.status.searching:
+            return 0.0
+        self._pose.linearise(self._state, self._fit.rest_of(self._state))
+        seen = self._fit.sorted_landmarks(self._pose, landmarks)
+        return self._fit.farthest_landmark(self._pose, *seen)
+
     @property
     def status(self) -> TrackerStatus:
         """How the last frame went."""

@@ -76,6 +76,8 @@ class SceneSource:
 class SceneTrack:
     """Follows a body that stands in the A-pose and, when asked, turns."""
 
+    owes = False
+
     def __init__(self, scene):
         self.scene = scene
         self.forget()

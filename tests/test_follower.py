@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 
 from capture.source import SourceInfo
-from game.follower import Follower
+from game.follower import DOUBT_FRAMES, Follower
 from solver.types import Observation
 from tests.shoppers import CAMERA, MODEL, NOISE, Shopper
 from tests.test_tracking import joint_errors
@@ -39,11 +39,11 @@ def visit():
     shopper, landmarker = Shopper(seed=21), TrueLandmarker()
     follower = Follower(MODEL, INFO, landmarker)
 
-    def look(i, sparing=True, empty=False, turn=0.01):
+    def look(i, sparing=True, empty=False, turn=0.01, later=False):
         truth = shopper.state(i / 12.0, turn * i)
         seen = shopper.empty_room(i, i / 12.0) if empty else shopper.observe(i, i / 12.0, truth)
         landmarker.seen[i] = seen
-        return follower.step(seen.frame, sparing), truth
+        return follower.step(seen.frame, sparing, later), truth
 
     return follower, landmarker, look
 
@@ -60,6 +60,48 @@ def test_every_other_frame_does_without_landmarks_and_is_followed_as_well(visit)
     assert len([i for i in landmarker.glanced if i >= 6]) >= 5
     assert not set(landmarker.glanced) & {i + 1 for i in landmarker.glanced}
     assert np.mean(errors) < 0.02
+
+
+def test_landmarks_that_nobody_waits_for_are_looked_for_afterwards(visit):
+    follower, landmarker, look = visit
+    errors, waited = [], []
+    for i in range(17):
+        sight, truth = look(i, later=True)
+        errors.append(joint_errors(sight.state, truth).mean())
+        if i in landmarker.asked:
+            waited.append(i)
+            assert not follower.owes
+            assert follower.look_back() is None
+            continue
+        assert follower.owes
+        assert sight.observation.landmarks is None
+        back = follower.look_back()
+        assert (back is None) == (i in landmarker.glanced)
+        assert not follower.owes
+    assert waited[0] == 0
+    assert not [i for i in waited if i >= 9], "once it is held nobody waits"
+    assert len([i for i in landmarker.asked if i >= 9]) >= 3
+    assert np.mean(errors) < 0.02
+
+
+def test_landmarks_that_contradict_the_body_come_first_again(visit):
+    follower, landmarker, look = visit
+    i = 0
+    while i < 9 or landmarker.asked[-1] != i:
+        look(i := i + 1, later=True)
+        assert follower.owes or i < 9
+        seen = landmarker.seen[i]
+        moved = seen.landmarks.image.copy()
+        moved[15] += 120.0, -80.0
+        if i >= 9:
+            landmarker.seen[i] = replace(seen, landmarks=replace(seen.landmarks, image=moved))
+        follower.look_back()
+    for j in range(i + 1, i + 1 + DOUBT_FRAMES):
+        sight, _ = look(j, later=True)
+        assert sight.observation.landmarks is not None
+        assert not follower.owes
+    look(i + 1 + DOUBT_FRAMES, later=True)
+    assert follower.owes
 
 
 def test_who_turns_is_looked_at_in_every_frame(visit):

@@ -78,6 +78,7 @@ class Works:
         self._watched_at = -math.inf
         self._last_tracked: Tracked | None = None
         self._capture: CaptureStage | None = None
+        self._track: TrackStage | None = None
         self._reconstruct: ReconstructStage | None = None
         self._tailor: TailorStage | None = None
         self._cloth: ClothStage | None = None
@@ -100,7 +101,7 @@ class Works:
         )
         self.track = Worker(
             "track",
-            lambda: TrackStage(self._parts.model, self._parts.open_landmarker),
+            self._open_track,
             self._take_track,
             self._on_tracked,
             order,
@@ -241,7 +242,13 @@ class Works:
 
     # ---------------------------------------------------------------- track
 
+    def _open_track(self) -> TrackStage:
+        self._track = TrackStage(self._parts.model, self._parts.open_landmarker)
+        return self._track
+
     def _take_track(self, order: Order, now: float) -> Look | None:
+        if self._track is not None and self._track.owes:
+            return Look(order, None)
         if (captured := self._frames.take()) is None:
             return None
         if order.task in (Task.WATCH, Task.REFINE):

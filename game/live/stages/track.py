@@ -30,7 +30,8 @@ class Look:
     """A frame to look at, and what for."""
 
     order: Order
-    captured: Captured
+    captured: Captured | None
+    """None: what the last frame still owes is looked for (`TrackStage.owes`)."""
 
 
 class TrackStage:
@@ -59,9 +60,18 @@ class TrackStage:
         self._person: NDArray[np.uint8] | None = None
         self._stood_s, self._stood_at = 0.0, np.inf
 
-    def step(self, item: Look) -> Tracked:
+    @property
+    def owes(self) -> bool:
+        """True while there is something to look for that nobody waits for."""
+        return self._follower is not None and self._follower.owes
+
+    def step(self, item: Look) -> Tracked | None:
         """Looks at the frame. Raises `InputError` for a source that nobody can be followed with."""
         captured, order = item.captured, item.order
+        if captured is None:
+            if self._follower is not None and (seen := self._follower.look_back()) is not None:
+                self._keep_outline(seen.mask)
+            return None
         frame = captured.frame
         if self._landmarker is None:
             # Not when forgetting: opening takes most of the time that a wipe may take.
@@ -80,7 +90,8 @@ class TrackStage:
         if order.shopper is not None:
             self._follower.know_shape(order.shopper.shape)
         try:
-            sight = self._follower.step(frame, sparing=True)
+            # A scan's keyframes want landmarks of their own.
+            sight = self._follower.step(frame, sparing=True, later=order.task is Task.FOLLOW)
         except TrackingLostError as error:
             self._turn.begin()
             sight = Sight(Observation(frame, None, None), None, str(error))
@@ -94,10 +105,14 @@ class TrackStage:
         """Where the shopper is; as in the frame before where this one's landmarks were spared."""
         mask, state = sight.observation.mask, sight.state
         if mask is not None:
-            self._person = read_only((mask > 0.5).view(np.uint8) * np.uint8(255))
+            self._keep_outline(mask)
         elif state is None or state.confidence < SURE:
             self._person = None
         return self._person
+
+    def _keep_outline(self, mask: NDArray[np.float32] | None) -> None:
+        if mask is not None:
+            self._person = read_only((mask > 0.5).view(np.uint8) * np.uint8(255))
 
     def _watch_turn(self, order: Order, captured: Captured, sight: Sight) -> TurnNews:
         assert self._follower is not None
