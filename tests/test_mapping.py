@@ -50,6 +50,21 @@ def test_a_camera_is_followed(color):
     assert worst_m(fly(exact, color)[0], exact) < 0.002
 
 
+def test_a_correction_is_spread_over_the_frames_between_keyframes():
+    flight = part(flights.turn(), (0, 20))
+    mapper, _ = fly(flight)
+    before = mapper.poses()
+    first, second = mapper.keyframes[:2]
+    change = se3.exp(np.array([0.01, 0.0, -0.02, 0.03, 0.0, 0.02]))
+    second.T_wc = change @ second.T_wc
+    after = mapper.poses()
+    moved = np.array([after[k][:3, 3] - before[k][:3, 3] for k in range(second.sequence + 1)])
+    np.testing.assert_allclose(after[second.sequence], second.T_wc, atol=1e-9)
+    np.testing.assert_allclose(after[first.sequence], first.T_wc, atol=1e-9)
+    steps = np.linalg.norm(np.diff(moved, axis=0), axis=1)
+    assert steps.max() < 1.2 * np.linalg.norm(moved[-1]) / len(steps)
+
+
 def test_a_plain_wall_is_said_and_not_followed():
     flight = part(flights.along_wall(contrast=0.0), (0, 24))
     mapper, steps = fly(flight)

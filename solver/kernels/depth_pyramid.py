@@ -8,10 +8,11 @@ from numba import njit, prange
 
 @njit(nogil=True, cache=True, parallel=True)
 def halve_depth(depth, spread, out):
-    """Every 2 x 2 pixels of depth (H, W) float32 [m] as one, out (H // 2, W // 2); 0.0 where fewer than two are there.
+    """Every 2 x 2 pixels of depth (H, W) float32 [m] as one, out (H // 2, W // 2); 0.0 where no diagonal is whole.
 
-    Averaged is inverse depth, in which a plane is linear in the picture and stereo noise is even, over what lies
-    within `spread` z^2 [1/m, so spread z^2 in m] of the nearest of the four: edges stay edges.
+    Averaged is inverse depth, in which a plane is linear in the picture and stereo noise is even, over the diagonals
+    whose two ends lie within `spread` z^2 [1/m, so spread z^2 in m] of the nearest of the four: edges stay edges, and a
+    plane stays where it is however steep it is seen and whichever pixels lack depth. The mean of one side would not.
     """
     height, width = out.shape
     gate = np.float32(spread)
@@ -23,14 +24,14 @@ def halve_depth(depth, spread, out):
                     z = depth[2 * v + j, 2 * u + i]
                     if z > 0.0:
                         near = min(near, z)
+            limit = near + gate * near * near
             total, count = np.float32(0.0), 0
-            for j in range(2):
-                for i in range(2):
-                    z = depth[2 * v + j, 2 * u + i]
-                    if z > 0.0 and z - near <= gate * near * near:
-                        total += np.float32(1.0) / z
-                        count += 1
-            out[v, u] = count / total if count >= 2 else np.float32(0.0)
+            for i in range(2):
+                upper, lower = depth[2 * v, 2 * u + i], depth[2 * v + 1, 2 * u + 1 - i]
+                if upper > 0.0 and lower > 0.0 and max(upper, lower) <= limit:
+                    total += np.float32(1.0) / upper + np.float32(1.0) / lower
+                    count += 2
+            out[v, u] = count / total if count else np.float32(0.0)
 
 
 @njit(nogil=True, cache=True, parallel=True)

@@ -30,6 +30,8 @@ class PlaneRule(NamedTuple):
     """sigma_z / z^2 of one pixel [1/m]."""
     depth_floor: float
     """sigma_z that does not grow with depth [m]."""
+    lateral_noise: float
+    """Sigma across the ray, over z: what a surface seen flatly is off by along its normal, however exact its depth."""
     reference_share: float
     """Noise of the reference relative to that of one pixel."""
     gate: float
@@ -107,7 +109,7 @@ def accumulate_planes(current, reference, intrinsics, T_rc, rule, sums):
     """Sums of the rows n . (T p - m) of depth against the reference's planes, one row of `sums` (bands, 36) a band.
 
     current, reference: `Picture`s on one grid of `intrinsics`; T_rc (3, 4): current to reference camera. Weights are
-    1 / sigma^2 (sigma along the normal, both noises) times Geman and McClure's of max(3 sigma, gate / 4).
+    1 / sigma^2 (sigma along the normal, all noises) times Geman and McClure's of max(3 sigma, gate / 4).
 
     Behind the equations: the robust cost; pixels with a counterpart; those within 3 sigma + 5 mm + 0.3 %; the sum of
     squares of their offset / sigma; the weights; their share that is not robust loss; the weighted sum of the points.
@@ -152,7 +154,9 @@ def accumulate_planes(current, reference, intrinsics, T_rc, rule, sums):
                 noise = (z * z * rule.disparity_noise) ** 2 + rule.depth_floor**2
                 noise_r = (zr * zr * rule.disparity_noise) ** 2 + rule.depth_floor**2
                 share = rule.reference_share * along_reference
-                variance = noise * along * along + noise_r * share * share
+                cosine = along_reference * along_reference / (xr * xr + yr * yr + 1.0)
+                lateral = z * z * rule.lateral_noise * rule.lateral_noise * (1.0 - cosine)
+                variance = noise * along * along + noise_r * share * share + lateral
                 sigma = np.sqrt(variance)
                 scale = max(3.0 * sigma, 0.25 * rule.gate)
                 ratio = offset / scale

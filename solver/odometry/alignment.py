@@ -39,11 +39,16 @@ class AlignmentSettings:
 
     levels: tuple[int, ...] = (3, 2, 1)
     """Of the pyramid, in the order they are used."""
-    iterations: tuple[int, ...] = (8, 6, 5)
+    iterations: tuple[int, ...] = (8, 4, 2)
     gates_m: tuple[float, ...] = (0.15, 0.08, 0.04)
     """Depth offsets along the normal that are still believed, at each level."""
     reference_share: float = 0.3
     """Noise of the reference's depth relative to one pixel's: 0.3 for a model of many frames, 1 for one frame."""
+    lateral_rad: float = 0.0026
+    """Noise of the direction in which a depth was seen. Residuals of surfaces seen flatly ask for 0.0012 to 0.0026 in
+    a moved Kinect (0.0014 where it stands still: Nguyen et al. 2012) and for 0.0014 in a simulated stereo camera."""
+    floor_m: float = 0.004
+    """What depth is off by however near it is: lasting errors, and the model's voxels."""
     independence: float = 0.02
     """Pixels that count as one independent measurement: depth noise is correlated over the matching window, and
     lasting errors of the camera over much more."""
@@ -73,6 +78,9 @@ class Alignment:
     """RMS of the agreeing offsets, in sigmas."""
     color_agreement: float
     """Share of the grey values with a counterpart that agree; 1 without colour."""
+    contradiction: float | None
+    """By how much grey values pull away from what depth says, in squares: 1 is what the noise of both explains. None
+    without colour, or where one of them says nothing."""
     unseen: NDArray[np.float64]
     """Twists (K, 6) in which the scene leaves the motion free: the motion expected was kept in them."""
     information: NDArray[np.float64]
@@ -84,6 +92,8 @@ class RigidAligner:
 
     def __init__(self, noise: DepthNoise, height: int, settings: AlignmentSettings | None = None) -> None:
         self.settings = settings or AlignmentSettings()
+        self.gray_variance = 1.0
+        """How much larger the variance of grey values is taken to be than their noise explains."""
         self._noise = noise
         self._plane_sums = np.zeros((-(-height // BAND_ROWS), SUM_COUNT))
         self._gray_sums = np.zeros((-(-height // BAND_ROWS), SUM_COUNT))
@@ -133,7 +143,8 @@ class RigidAligner:
         intrinsics = current.intrinsics[level]
         # A pixel of a halved picture is the mean of four, whose noise is correlated: half of what independence gives.
         disparity = noise.disparity_sigma_px / (current.intrinsics[0].fx * noise.baseline_m) / 1.4**level
-        rule = PlaneRule(disparity, noise.floor_m + 0.0005, settings.reference_share, float(gate), 0.17, 1)
+        floor = noise.floor_m + settings.floor_m
+        rule = PlaneRule(disparity, floor, settings.lateral_rad, settings.reference_share, float(gate), 0.17, 1)
         bands = -(-intrinsics.height // BAND_ROWS)
         sums = self._plane_sums[:bands]
         accumulate_planes(picture, reference.levels[level], intrinsics, T_rc[:3], rule, sums)
@@ -147,7 +158,7 @@ class RigidAligner:
             accumulate_intensity(picture, gray_reference.levels[level], intrinsics, T_gc, gray_rule, sums)
             gray = sums.sum(0)
             gain_bias_sigma = self._next_gain(gray, gain_bias_sigma)
-        return _Equations(planes, gray, T_gr, gain_bias_sigma)
+        return _Equations(planes, gray, T_gr, gain_bias_sigma, self.gray_variance)
 
     def _next_gain(self, gray: NDArray, before: tuple[float, float, float]) -> tuple[float, float, float]:
         """Exposure of the current picture relative to the reference's, and the noise of their difference."""
@@ -194,6 +205,7 @@ class RigidAligner:
             float(agreeing / max(planes[COUNT], 1.0)),
             float(np.sqrt(planes[SQUARE] / max(agreeing, 1.0))),
             color,
+            equations.contradiction(self.settings),
             unseen_directions(information, equations.scale, self.settings.loose_m),
             information,
         )
@@ -205,6 +217,7 @@ class _Equations:
     gray: NDArray[np.float64] | None
     T_gr: NDArray[np.float64] | None
     gain_bias_sigma: tuple[float, float, float]
+    gray_variance: float
 
     @property
     def centre(self) -> NDArray[np.float64]:
@@ -218,19 +231,39 @@ class _Equations:
 
     def combined(self, settings: AlignmentSettings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Information (6, 6) and gradient (6,) of depth, where it has any, and grey values, frame of the reference."""
-        information, gradient = unpack(self.planes)
+        (information, gradient), (gray_information, gray_gradient) = self._of_depth(settings), self._of_gray(settings)
+        return information + gray_information, gradient + gray_gradient
+
+    def contradiction(self, settings: AlignmentSettings) -> float | None:
+        """Estimate of the variance factor by the two kinds of measurements (Helmert), None where one says nothing.
+
+        At their common optimum depth pulls as much as grey values do, with the covariance D T^-1 G, T = D + G; the
+        square of that pull in units of T is the trace of D T^-1 G T^-1 if both err as they claim. Written so that
+        directions which one of them does not see drop out.
+        """
+        (depth, depth_pull), (gray, gray_pull) = self._of_depth(settings), self._of_gray(settings)
+        if not depth.any() or not gray.any():
+            return None
+        covariance = np.linalg.inv(depth + gray + np.eye(6))
+        pull = depth @ covariance @ gray_pull - gray @ covariance @ depth_pull
+        return float(pull @ covariance @ pull / np.trace(depth @ covariance @ gray @ covariance))
+
+    def _of_depth(self, settings: AlignmentSettings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if self.planes[COUNT] < LEAST_ROWS:
-            information, gradient = np.zeros((6, 6)), np.zeros(6)
-        else:
-            information, gradient = drop_flat(
-                information, gradient, self.planes[WEIGHT], self.centre, self.scale, settings.flatness
-            )
-        if self.gray is not None and self.T_gr is not None and self.gray[COUNT] >= LEAST_ROWS:
-            turned = se3.adjoint(self.T_gr)
-            gray_information, gray_gradient = unpack(self.gray)
-            information = information + turned.T @ gray_information @ turned
-            gradient = gradient + turned.T @ gray_gradient
+            return np.zeros((6, 6)), np.zeros(6)
+        information, gradient = unpack(self.planes)
+        information, gradient = drop_flat(
+            information, gradient, self.planes[WEIGHT], self.centre, self.scale, settings.flatness
+        )
         return settings.independence * information, settings.independence * gradient
+
+    def _of_gray(self, settings: AlignmentSettings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        if self.gray is None or self.T_gr is None or self.gray[COUNT] < LEAST_ROWS:
+            return np.zeros((6, 6)), np.zeros(6)
+        information, gradient = unpack(self.gray)
+        turned = se3.adjoint(self.T_gr)
+        share = settings.independence / self.gray_variance
+        return share * turned.T @ information @ turned, share * turned.T @ gradient
 
 
 def unpack(sums: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

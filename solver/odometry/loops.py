@@ -58,8 +58,12 @@ class LoopFinder:
         alike += [number for _, number in sorted(near)[:2]]
         return [keyframes[number] for number in dict.fromkeys(alike)]
 
-    def close(self, keyframe: Keyframe, keyframes: list[Keyframe]) -> list[Edge]:
-        """Edges from old keyframes to `keyframe`, entered last, that both features and depth speak for."""
+    def close(self, keyframe: Keyframe, keyframes: list[Keyframe], gray_variance: float = 1.0) -> list[Edge]:
+        """Edges from old keyframes to `keyframe`, entered last, that both features and depth speak for.
+
+        `gray_variance`: of `RigidAligner`, as tracking has found it.
+        """
+        self._aligner.gray_variance = gray_variance
         before = max(0, keyframe.number - RECENT)
         edges = []
         if not before:

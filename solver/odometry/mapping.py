@@ -131,10 +131,29 @@ class RigidMapper:
         return self._find_again(frame, depth) if self._lost else self._follow(frame, depth)
 
     def poses(self) -> dict[int, NDArray[np.float64]]:
-        """`T_wc` of every frame that was placed, by sequence number, after all corrections."""
-        return {
-            place.sequence: se3.orthonormal(self.keyframes[place.keyframe].T_wc @ place.T_kc) for place in self._places
+        """`T_wc` of every frame that was placed, by sequence number, after all corrections.
+
+        What closures changed between two keyframes is spread over the frames between them: none of them steps.
+        """
+        bends = {
+            edge.first: (edge, se3.log(self._between(edge) @ se3.inverse(edge.T_fs)))
+            for edge in self._edges
+            if not edge.closure and edge.second == edge.first + 1
         }
+        found = {}
+        for place in self._places:
+            keyframe, moved = self.keyframes[place.keyframe], place.T_kc
+            if place.keyframe in bends:
+                edge, bend = bends[place.keyframe]
+                span = self.keyframes[edge.second].sequence - keyframe.sequence
+                moved = se3.exp(bend * (place.sequence - keyframe.sequence) / span) @ moved
+            found[place.sequence] = se3.orthonormal(keyframe.T_wc @ moved)
+        return found
+
+    def _between(self, edge: Edge) -> NDArray[np.float64]:
+        """An edge's motion as the keyframes have it now."""
+        motion: NDArray[np.float64] = se3.inverse(self.keyframes[edge.first].T_wc) @ self.keyframes[edge.second].T_wc
+        return motion
 
     def _begin(self, frame: Frame, depth: NDArray[np.float32]) -> Step:
         self._model.integrate(depth, self._intrinsics, self._T_wl)
@@ -261,7 +280,7 @@ class RigidMapper:
     def _close_loops(self) -> None:
         """Measures where the newest keyframe sees old places; if the map has drifted, adjusts and rebuilds it."""
         newest = self.keyframes[-1]
-        found = self._loops.close(newest, self.keyframes)
+        found = self._loops.close(newest, self.keyframes, self._tracker.aligner.gray_variance)
         if not found:
             return
         before = np.array([keyframe.T_wc for keyframe in self.keyframes])

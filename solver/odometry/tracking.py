@@ -21,6 +21,8 @@ LEAST_AGREEMENT = 0.6
 """Whatever is usual."""
 MEMORY = 0.05
 """Share of each frame in what is usual."""
+MOST_GRAY_VARIANCE = 100.0
+"""Grey values never count less than by this factor: where depth is flat they are all there is."""
 
 
 class PredictedView(Protocol):
@@ -104,6 +106,8 @@ class RigidTracker:
         """Where the keyframe was taken."""
         self.usual = 0.95
         """Agreement of the frames believed so far."""
+        self._compared = 0
+        """Frames whose grey values and depth could be held against each other."""
 
     def follow(
         self, model: SurfaceModel, starts: list[NDArray], T_wl: NDArray, gate: Gate | None = None
@@ -133,6 +137,11 @@ class RigidTracker:
     def remember(self, found: Alignment) -> None:
         """Takes a believed alignment into what is usual."""
         self.usual += MEMORY * (found.agreement - self.usual)
+        if found.contradiction is not None:
+            self._compared += 1
+            factor = self.aligner.gray_variance
+            learnt = factor + max(MEMORY, 1.0 / (self._compared + 1)) * (found.contradiction - 1.0) * factor
+            self.aligner.gray_variance = float(np.clip(learnt, 1.0, MOST_GRAY_VARIANCE))
 
     def against_model(self, model: SurfaceModel, T_wp: NDArray) -> Alignment:
         """The current frame against the model as seen from `T_wp`, and grey values against the keyframe's."""

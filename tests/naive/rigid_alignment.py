@@ -7,13 +7,14 @@ def halve_depth(depth, spread):
     out = np.zeros((depth.shape[0] // 2, depth.shape[1] // 2))
     for v in range(out.shape[0]):
         for u in range(out.shape[1]):
-            four = depth[2 * v : 2 * v + 2, 2 * u : 2 * u + 2].ravel().astype(float)
+            four = depth[2 * v : 2 * v + 2, 2 * u : 2 * u + 2].astype(float)
             seen = four[four > 0]
             if len(seen):
                 near = seen.min()
-                good = seen[seen - near <= spread * near**2]
-                if len(good) >= 2:
-                    out[v, u] = 1.0 / np.mean(1.0 / good)
+                diagonals = [np.diag(four), np.diag(four[:, ::-1])]
+                whole = [d for d in diagonals if (d > 0).all() and (d - near <= spread * near**2).all()]
+                if whole:
+                    out[v, u] = 1.0 / np.mean(1.0 / np.concatenate(whole))
     return out
 
 
@@ -59,7 +60,8 @@ def planes(current, reference, k, T, rule):
             ray = T[:, :3] @ point(u, v, 1.0, k)
             noise = np.hypot(z**2 * rule.disparity_noise, rule.depth_floor) * (n @ ray)
             other = np.hypot(m[2] ** 2 * rule.disparity_noise, rule.depth_floor) * slope * rule.reference_share
-            sigma = np.hypot(noise, other)
+            sine = np.linalg.norm(np.cross(n, m)) / np.linalg.norm(m)
+            sigma = np.hypot(np.hypot(noise, other), rule.lateral_noise * z * sine)
             weight = (1 + (offset / max(3 * sigma, rule.gate / 4)) ** 2) ** -2.0 / sigma**2
             J = derivative(lambda x, q=q, n=n, m=m: n @ (moved(q, x) - m), np.zeros(6))
             H += weight * np.outer(J, J)
