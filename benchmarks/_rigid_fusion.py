@@ -235,7 +235,9 @@ def run_rigid(seeds: tuple[int, ...] = (201, 202)) -> dict[str, Any]:
     surfaces = accuracy(f"body {seeds[0]}, lasting errors", first, open3d)
     for seed in seeds[1:]:
         surfaces |= accuracy(f"body {seed}, lasting errors", turn(body(seed), FRAMES, seed, f"r{seed}"), open3d)
-    surfaces |= accuracy(f"body {seeds[0]}, calibrated camera", turn(body(seeds[0]), FRAMES, seeds[0], None), open3d, False)
+    surfaces |= accuracy(
+        f"body {seeds[0]}, calibrated camera", turn(body(seeds[0]), FRAMES, seeds[0], None), open3d, False
+    )
     result["surface"] = surfaces
     result["relief kept"] = relief(seeds[0], open3d)
     result["radial bias mm"] = girths(seeds[0], open3d)

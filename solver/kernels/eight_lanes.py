@@ -9,13 +9,17 @@ processor. They live in registers: they go to and from arrays by `load8` and `st
 from __future__ import annotations
 
 import operator
+from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.core.typeconv import Conversion
+from numba.core.typeconv.castgraph import Conversion
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, lower_cast, models, register_model
+from numba.extending import intrinsic as _intrinsic
+from numba.extending import lower_builtin, lower_cast, models, register_model
 
+intrinsic: Any = _intrinsic
+"""Untyped: compiled code calls what it decorates without the first argument."""
 COUNT = 8
 _BYTE, _INT, _LONG, _FLOAT = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
 _FAST = ("contract", "arcp", "nsz", "reassoc")
@@ -66,7 +70,7 @@ def _truths(builder, mask):
 def _define(function, result, operand, operand_count, write):
     """Operator `function` on lanes: `write(builder, *values)` makes the code."""
     operands = (operand,) * operand_count
-    infer_global(function)(type("_Template", (ConcreteTemplate,), {"cases": [signature(result, *operands)]}))
+    infer_global(function)(type("_Template", (ConcreteTemplate,), {"cases": [signature(result, *operands)]}))  # pyright: ignore[reportCallIssue, reportOptionalCall]
     lower_builtin(function, *operands)(lambda context, builder, sig, args: write(builder, *args))
 
 
@@ -218,7 +222,7 @@ def load8(typingctx, array, start):
     """array[start : start + 8] of a flat float32 array. Nothing is checked."""
 
     def generate(context, builder, sig, args):
-        return _load(builder, _address(context, builder, sig.args[0], *args, ir.VectorType(_FLOAT, COUNT)))
+        return _load(builder, _address(context, builder, sig.args[0], *args, ir.VectorType(_FLOAT, COUNT)))  # pyright: ignore[reportCallIssue, reportOptionalCall]
 
     return FLOATS(array, types.int64), generate
 
