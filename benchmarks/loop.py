@@ -12,7 +12,7 @@ from panda3d.core import ConfigVariableBool
 from benchmarks._processor_time import ThreadClock
 from benchmarks._replay import RenderedVisit, ReplayedVisit
 from capture.shopper import ShopperLandmarker
-from game.app import LONGEST_S, App
+from game.app import App
 from game.assets import POSE_LANDMARKER, load_body_model
 from game.console import Progress
 from game.live.rates import Meter
@@ -157,7 +157,6 @@ class _Window:
         begin = time.monotonic()
         self.late_count += begin - self._drawn_at > LATE_PICTURE_S
         snapshot = self._session.latest()
-        self.app.display.keep_up(min(begin - self._drawn_at, LONGEST_S))
         self.app.step(begin - self._drawn_at)
         now = time.monotonic()
         self._drawn_at = begin

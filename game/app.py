@@ -22,6 +22,8 @@ from game.view.interface.inputs import Inputs
 
 MOST_PER_S = 30.0
 """Pictures; more would, drawn by the processor, take its time from those who find out what to show."""
+CALM_PER_S = 15.0
+"""Pictures while a scanned body is computed: little moves, and all who wait do so for that."""
 LONGEST_S = 0.1
 """A picture that took longer than this is animated as if it had not [s]."""
 
@@ -67,6 +69,7 @@ class App:
         self._knew = False
         self.frame_count = 0
         self._due = 0.0
+        self._paced_at = time.perf_counter()
 
     @property
     def graphics(self) -> Graphics:
@@ -102,12 +105,20 @@ class App:
         return self.display.draw(read)
 
     def pace(self) -> None:
-        """Waits until the next picture is due; call it before a picture, so that what that shows is the newest."""
+        """Waits until the next picture is due; call it before a picture, so that what that shows is the newest. A machine
+        that is too slow gets a simpler look."""
+        scan = self.session.latest().scan
+        calm = scan is not None and scan.refining is not None
         if self.display.quality.still_backdrop:
             wait = self._due - time.perf_counter()
             if wait > 0.0:
                 time.sleep(wait)
-            self._due = max(self._due, time.perf_counter() - 1.0 / MOST_PER_S) + 1.0 / MOST_PER_S
+            period = 1.0 / (CALM_PER_S if calm else MOST_PER_S)
+            self._due = max(self._due, time.perf_counter() - period) + period
+        now = time.perf_counter()
+        if not calm:
+            self.display.keep_up(min(now - self._paced_at, LONGEST_S))
+        self._paced_at = now
 
     def run(
         self,
@@ -130,7 +141,6 @@ class App:
                 self.pace()
                 now = time.perf_counter()
                 dt, last = now - last, now
-                self.display.keep_up(min(dt, LONGEST_S))
             inputs = self.display.read_inputs()
             if inputs.quit:
                 return
