@@ -23,16 +23,25 @@ def split_at_seams(
     )
 
 
-def thinned_faces(vertices: NDArray[np.float32], faces: NDArray[np.int32], cell_m: float) -> NDArray[np.int32]:
+def thinned_faces(
+    vertices: NDArray[np.float32],
+    faces: NDArray[np.int32],
+    cell_m: float,
+    apart: NDArray[np.bool_] | None = None,
+) -> NDArray[np.int32]:
     """Triangles of a coarser mesh over the same vertices (vertex clustering, Rossignac and Borrel 1993).
 
-    Of `vertices` (V, 3) [m] that share a cell of a grid of `cell_m` [m] the first stands for all; of `faces` (F, 3)
-    those remain whose corners are told apart, once each.
+    Of `vertices` (V, D) [m] that share a cell of a grid of `cell_m` [m] the first stands for all, except those `apart`
+    (V,), each of which stays itself; of `faces` (F, 3) those remain whose corners are told apart, once each. Columns
+    beyond x, y, z tell apart what lies at one place.
     """
     cells = np.floor(vertices / cell_m).astype(np.int64)
     cells -= cells.min(0)
-    span = cells.max(0) + 1
-    key = (cells[:, 0] * span[1] + cells[:, 1]) * span[2] + cells[:, 2]
+    key = np.zeros(len(cells), np.int64)
+    for column, span in zip(cells.T, cells.max(0) + 1, strict=True):
+        key = key * span + column
+    if apart is not None:
+        key[apart] = -1 - np.flatnonzero(apart)
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     moved = first[inverse.ravel()][faces]
     kept = moved[(moved[:, 0] != moved[:, 1]) & (moved[:, 1] != moved[:, 2]) & (moved[:, 2] != moved[:, 0])]

@@ -9,6 +9,7 @@ from game.assets import load_body_model
 from solver.atlas.color_atlas import AtlasPainter
 from solver.atlas.exposure import correction, harmonics, solve_exposure
 from solver.atlas.layout import atlas_layout, texture_coordinates
+from solver.atlas.sampling import colors_near
 from solver.atlas.surface import neighbours_of, surface_of
 from solver.body import canonical_pose, joint_transforms, shape_body, skin
 from solver.kernels.label_triangles import gain_of_views, rate_triangles, settle_labels
@@ -157,6 +158,16 @@ def test_one_side_lends_its_detail_to_the_other():
     assert sides[0] == -sides[1]
     wanted, found = cloth(at[hidden])[:, 0], atlas.color[hidden][:, 0].astype(float)
     assert np.corrcoef(wanted, found)[0, 1] > 0.6
+
+
+def test_points_near_the_body_take_its_colour():
+    at, filled = places(512)
+    atlas = np.zeros((512, 512, 3), np.uint8)
+    atlas[filled] = np.clip(np.rint(cloth(at[filled])), 0, 255)
+    chosen = np.random.default_rng(8).choice(np.flatnonzero(filled), 400, replace=False)
+    points = at.reshape(-1, 3)[chosen]
+    found = colors_near(MODEL, REST.vertices, atlas, points).astype(float)
+    assert np.percentile(np.abs(found - cloth(points)).max(1), 95) < 8.0
 
 
 def test_gutters_hold_what_lies_beside_them():

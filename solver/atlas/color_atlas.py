@@ -40,6 +40,12 @@ SHIFT_ROUNDS = 1
 MOST_SHIFT_PX = 3.0
 STIFFNESS = 4.0
 """Slope of brightness [1/px] below which pictures are hardly shifted."""
+EYE_REACH_M, EYE_RADIUS_M = 0.010, 0.014
+"""How far an eye may be off, and how much about it moves along."""
+EYE_STEPS = 4
+"""Places a pixel that are tried."""
+EYE_PRIOR = 25.0
+"""How much darker [of 255] the iris must be at the farthest place than where it is thought to be."""
 NOBODY = np.zeros((0, 0), np.float32)
 HANDS = ("hand_l", "hand_r")
 UNLIKE = 0.4
@@ -59,6 +65,17 @@ class ColorAtlas:
     """How much of each texel's detail a camera saw at that place, (N, N): 255 all, 0 inferred, and 0 in gutters."""
     vertex_colors: NDArray[np.uint8]
     """sRGB of the model's vertices, (V, 3): the same without detail."""
+
+
+def brightness(colors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of `colors` (..., 3); shape (...)."""
+    return colors[..., 0] * BRIGHTNESS[0] + colors[..., 1] * BRIGHTNESS[1] + colors[..., 2] * BRIGHTNESS[2]
+
+
+def prepare_atlas(model: BodyModel, size: int = SIZE) -> None:
+    """Finds what is the same for all bodies of `model` now, and not when one is waited for: it takes a second."""
+    surface_of(model)
+    atlas_layout(model, size)
 
 
 class AtlasPainter:
@@ -87,7 +104,7 @@ class AtlasPainter:
         vertices_c: NDArray[np.float32],
         person: NDArray[np.float32] | None = None,
     ) -> None:
-        """Take a picture (H, W, 3) sRGB, its depth (H, W) [m] and the vertices [m] (V, 3) in frame c where it shows them.
+        """Take a picture (H, W, 3) sRGB, its depth (H, W) [m], and the vertices (V, 3) [m] in frame c.
 
         `person` (H, W) is the probability that a pixel is the person. All pictures are of one size. `color` is kept
         until the atlas is painted.
@@ -143,6 +160,7 @@ class _Painting:
             self._sample()
         mean = self._mean()
         chosen, labels = self._choose()
+        self._aim_eyes(chosen[0])
         labels, mirrored = self._label_unseen(chosen, labels)
         return self._fill(size, mean, chosen, labels, mirrored)
 
@@ -181,11 +199,11 @@ class _Painting:
 
     def _shift(self, mean: NDArray[np.float32]) -> None:
         """Lays every picture onto `mean` by a smooth field of shifts (Lucas and Kanade 1981, over the surface)."""
-        target = mean @ BRIGHTNESS
+        target = brightness(mean)
         for n in range(len(self.pictures)):
             quality = np.minimum(self.quality[n], 1.0) * self.surface.vertex_areas
-            gain = self.gains[n] @ BRIGHTNESS
-            missing = target - (self.colors[n] * self.gains[n]) @ BRIGHTNESS
+            gain = brightness(self.gains[n])
+            missing = target - brightness(self.colors[n] * self.gains[n])
             slope = self.slopes[n] * gain[:, None]
             # Where they differ by more than shifts explain, it is something else.
             weight = quality / (1.0 + np.square(missing / 25.0))
@@ -229,7 +247,33 @@ class _Painting:
     def _face_view(self, scores: NDArray[np.float32]) -> int:
         """The view that shows the face best as a whole."""
         face = self.surface.face
-        return int((scores[:, face] @ self.surface.areas[face]).argmax())
+        return int(np.einsum("nf,f->n", scores[:, face], self.surface.areas[face]).argmax())
+
+    def _aim_eyes(self, view: int) -> None:
+        """Shifts the picture about each eye so that its iris, the darkest there, lies on the model's.
+
+        A head's shape is known to some millimetres, which is half an eye.
+        """
+        picture = self.pictures[view]
+        height, width = picture.shape[:2]
+        pixels = self.pixels[view]
+        for iris in self.surface.irises:
+            if not (self.quality[view, iris] > 0.0).all():
+                continue
+            at, place = pixels[iris], self.model.template[iris]
+            # So many pixels are a metre there.
+            scale = float(np.max(at.max(0) - at.min(0))) / max(float(np.max(place.max(0) - place.min(0))), 1e-6)
+            reach = max(1, round(EYE_REACH_M * scale * EYE_STEPS))
+            steps = np.arange(-reach, reach + 1) / EYE_STEPS
+            dx, dy = (grid.ravel() for grid in np.meshgrid(steps, steps))
+            columns = np.clip(np.rint(at[:, :1] + dx).astype(int), 0, width - 1)
+            rows = np.clip(np.rint(at[:, 1:] + dy).astype(int), 0, height - 1)
+            darkness = brightness(picture[rows, columns].astype(np.float32)).mean(0)
+            far = (dx * dx + dy * dy) / (EYE_REACH_M * scale) ** 2
+            best = int((darkness + EYE_PRIOR * far).argmin())
+            distance = np.linalg.norm(self.model.template - place.mean(0), axis=1)
+            near = np.exp(-0.5 * np.square(distance / EYE_RADIUS_M))
+            pixels += near[:, None] * np.array([dx[best], dy[best]], np.float32)
 
     def _label_unseen(self, chosen, labels) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Triangles that no view saw take the view that shows the other side best, numbered S .. 2 S - 1."""

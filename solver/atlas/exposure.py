@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from solver.alignment import solved
+
 TERMS = 4
 """Harmonics of light."""
 DARKEST, BRIGHTEST = 12.0, 248.0
@@ -53,47 +55,38 @@ def solve_exposure(
     exposures, light = np.zeros((count, 3), np.float32), np.zeros((TERMS, 3), np.float32)
     if not len(view):
         return exposures, light
-    basis = harmonics(normals[:, chosen][view, vertex])
-    columns = np.concatenate([np.eye(count, dtype=np.float32)[view], basis], 1)
-    seen = np.log(color[view, vertex])
-    vertices = color.shape[1]
-    prior = np.concatenate([np.full(count, EXPOSURE_STD**-2), np.full(TERMS, LIGHT_STD**-2)])
+    rows = np.arange(len(view))
+    basis = harmonics(normals[:, chosen][view, vertex]).astype(np.float64)
+    entries = np.concatenate([np.ones((len(view), 1)), basis], 1).ravel()
+    columns = np.concatenate([view[:, None], np.broadcast_to(count + np.arange(TERMS), (len(view), TERMS))], 1)
+    # Sparse throughout: a dense product of this size wakes OpenBLAS's threads, which then wait for busy cores.
+    design = sparse.csr_array((entries, columns.ravel(), (1 + TERMS) * np.arange(len(view) + 1)))
+    seen = np.log(color[view, vertex].astype(np.float64))
     base = weight[view, vertex].astype(np.float64)
+    prior = np.concatenate([np.full(count, EXPOSURE_STD**-2), np.full(TERMS, LIGHT_STD**-2)])
     # The scale of the prior is that of one residual of weight 1.
     prior = np.diag(prior * SPREAD**2 * base.mean())
     for channel in range(3):
-        trust = base
-        solution = np.zeros(count + TERMS)
+        trust, solution = base, np.zeros(count + TERMS)
         for _ in range(ROUNDS):
-            mass = np.maximum(np.bincount(vertex, trust, vertices), 1e-12)
-
-            def centred(values, trust=trust, mass=mass):
-                return values - (np.bincount(vertex, trust * values, vertices) / mass)[vertex]
-
-            gram, right = _normal_equations(columns, seen[:, channel], vertex, trust, mass, count)
-            solution = np.linalg.solve(gram + prior, right)
-            residual = centred(seen[:, channel] - columns @ solution.astype(np.float32))
+            by_vertex = sparse.csr_array((trust, (vertex, rows)), (color.shape[1], len(view)))
+            mass = np.maximum(by_vertex.sum(1), 1e-12)
+            sums, target = by_vertex @ design, by_vertex @ seen[:, channel]
+            weighted = sparse.diags_array(trust) @ design
+            gram = (weighted.T @ design - sums.T @ (sparse.diags_array(1.0 / mass) @ sums)).toarray()
+            right = weighted.T @ seen[:, channel] - sums.T @ (target / mass)
+            solution = solved(gram + prior, right[:, None])[:, 0]
+            residual = seen[:, channel] - design @ solution
+            residual -= (by_vertex @ residual / mass)[vertex]
             trust = base / (1.0 + np.square(residual / SPREAD))
         exposures[:, channel] = solution[:count] - solution[:count].mean()
         light[:, channel] = solution[count:]
     return exposures, light
 
 
-def _normal_equations(columns, seen, vertex, trust, mass, count):
-    """Gram matrix and right side after the mean of each vertex is taken out of all columns."""
-    rows = np.arange(len(vertex))
-    by_vertex = sparse.csr_array((trust, (vertex, rows)), (len(mass), len(vertex)))
-    means = by_vertex @ columns
-    target = by_vertex @ seen
-    weighted = columns * trust[:, None].astype(np.float32)
-    gram = (weighted.T @ columns).astype(np.float64) - means.T @ (means / mass[:, None])
-    right = (weighted.T @ seen).astype(np.float64) - means.T @ (target / mass)
-    return gram, right
-
-
 def correction(
     exposures: NDArray[np.float32], light: NDArray[np.float32], normals: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """What colours are multiplied with, (N, V, 3), so that all views show the vertices alike; `normals` (N, V, 3)."""
-    wanted = -(exposures[:, None] + harmonics(normals) @ light)
+    wanted = -(exposures[:, None] + np.einsum("nvk,kc->nvc", harmonics(normals), light))
     return np.exp(np.clip(wanted, -MOST, MOST))

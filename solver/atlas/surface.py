@@ -41,6 +41,11 @@ class Surface:
         ears = 0.5 * (model.template[model.landmarks["ear_l"], 1] + model.template[model.landmarks["ear_r"], 1])
         self.hair = replace(HairZones.of(model), scalp=self.scalp & (model.template[:, 1] > ears))
         """With a scalp where hair grows if it does anywhere: behind the ears."""
+        iris = model.in_region("irises", "pupils")
+        self.irises = tuple(
+            np.flatnonzero(iris & side) for side in (model.template[:, 0] > 0, model.template[:, 0] < 0)
+        )
+        """Vertices of iris and pupil, left and right."""
         self.broad, self.fine = SurfaceSmoother(model, BROAD_M), SurfaceSmoother(model, FINE_M)
         self.diffuse = Diffusion(model)
         self.normals = NormalField(model.faces, model.vertex_count)
