@@ -1,8 +1,8 @@
 """The colour atlas: processor time, and views that it was not painted from beside colours of the vertices.
 
-Simulated shoppers (seeds 200 and up, used for nothing else) turn once before a d455. Of the keyframes, in the poses that
-the refinement found, every third is held out; atlas and vertex colours are made of the others and drawn as the held-out
-cameras saw the body. Compared is where the sensor saw the body too, two pixels inside the outline.
+Simulated shoppers (seeds 200 and up, used for nothing else) turn once before a d455. Of the keyframes, in the poses
+that the refinement found, every third is held out; atlas and vertex colours are made of the others and drawn as the
+held-out cameras saw the body. Compared is where the sensor saw the body too, two pixels inside the outline.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def compare(pictures: list[Picture], noise: DepthNoise, model: BodyModel) -> dic
 def draw(
     picture: Picture, atlas: NDArray[np.uint8], colors: NDArray[np.uint8], model: BodyModel
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """The body without light as the camera of `picture` sees it: by the atlas, by colours of the vertices; its depth."""
+    """The body without light as the camera of `picture` sees it: by the atlas, by colours of vertices; its depth."""
     rasterizer = Rasterizer(picture.intrinsics)
     raster = rasterizer.render(picture.vertices_c, model.faces)
     by_vertices = rasterizer.interpolate(colors.astype(np.float32))

@@ -12,7 +12,7 @@ from game.view.drawing_order import drawing_order
 from game.view.geometry import DynamicMesh, blend
 from game.view.quality import Quality
 from game.view.shaders import program
-from solver.mesh import thinned_faces
+from solver.mesh import thinned_cut_faces, thinned_faces
 from solver.normals import NormalField
 
 SEEN, CASTING = BitMask32.bit(0), BitMask32.bit(1)
@@ -47,16 +47,16 @@ def coarse_body(
 ) -> NDArray[np.int32]:
     """The triangles (F, 3) of a body at `rest` (V, 3) [m], coarser but for the head: faces must stay themselves.
 
-    Where a picture lies on it, `place` (V, 2) are its texture coordinates, and vertices of one `source` (V,) are one
-    that the picture is cut at: those stay, and nothing is drawn together across a cut.
+    Where a picture lies on it, they index drawn vertices: copies of `source` (N,), at `place` (N, 2) in the picture.
     """
     height = rest[:, 2] - rest[:, 2].min()
-    head = (height[faces] > (1.0 - HEAD_SHARE) * height.max()).any(1)
-    apart = None
-    if place is not None and source is not None:
-        apart = (np.bincount(source) > 1)[source]
-        rest = np.column_stack((rest, place * (COARSE_CELL_M / ACROSS_CUTS)))
-    return np.concatenate((thinned_faces(rest, faces[~head], COARSE_CELL_M, apart), faces[head]))
+    drawn = height if source is None else height[source]
+    head = (drawn[faces] > (1.0 - HEAD_SHARE) * height.max()).any(1)
+    if place is None or source is None:
+        thinned = thinned_faces(rest, faces[~head], COARSE_CELL_M)
+    else:
+        thinned = thinned_cut_faces(rest, source, place, faces[~head], COARSE_CELL_M, ACROSS_CUTS)
+    return np.concatenate((thinned, faces[head]))
 
 
 class Part:
@@ -138,7 +138,7 @@ class Model:
         if quality.still_backdrop and source is None:
             skin = coarse_body(rest, skin)
         elif quality.still_backdrop and source is not None and "place" in columns:
-            skin = coarse_body(rest[source], skin, columns["place"], source)
+            skin = coarse_body(rest, skin, columns["place"], source)
         # A software rasteriser throws the shadow of a coarser mesh.
         self._parts = [
             Part(kind, shader, skin, columns, source, rest, SEEN if quality.still_backdrop else SEEN | CASTING)
