@@ -21,6 +21,7 @@ COMMANDS = {
     "mirror": "the mirror: be scanned, try things on, leave without a trace (also without a command)",
     "demo": "one whole visit with the simulated shopper, unattended: scan, measures, T-shirt, film",
     "scan": "a person turning once in front of the camera -> body, measures, report",
+    "fuse": "the recording of a static scene or object -> one surface",
     "measure": "measurements of any upright human mesh",
     "profile": "the encrypted profile store: list, save, open, export, import, delete, rekey, verify, purge",
     "record": "record a source into a RealSense file or an RGB-D folder",

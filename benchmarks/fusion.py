@@ -1,13 +1,14 @@
-"""Depth fusion of a simulated turn: integration, extraction, refinement; Open3D's volume beside it where installed."""
+"""Depth fusion: the canonical volume of a turning person; the rigid volume and its refinement beside Open3D's."""
 
 from __future__ import annotations
 
-import importlib
 import time
 from typing import Any
 
 import numpy as np
 
+from benchmarks._open3d_volume import find_open3d
+from benchmarks._rigid_fusion import print_rigid, run_rigid
 from capture.simulated.source import SimulatedSource
 from game.assets import load_body_model
 from solver.body import BodyModel, joint_transforms
@@ -31,9 +32,11 @@ def run(json: bool) -> dict[str, Any]:
         row |= _open3d(source, frames, voxel_m)
         result["voxels"][f"{1e3 * voxel_m:g} mm"] = row
     result["refinement"] = _refinement(model, source, frames)
+    result["rigid"] = run_rigid()
     if not json:
         for name, row in result["voxels"].items():
             print(name.ljust(8), "  ".join(f"{key} {value:.1f}" for key, value in row.items()))
+        print_rigid(result["rigid"])
         print("refinement [s]", "  ".join(f"{key} {value:.2f}" for key, value in result["refinement"].items()))
     return result
 
@@ -63,9 +66,8 @@ def _canonical(model: BodyModel, source: SimulatedSource, frames: list[Frame], v
 
 def _open3d(source: SimulatedSource, frames: list[Frame], voxel_m: float) -> dict[str, float]:
     """The same frames into Open3D's rigid CPU volume (its camera moves; ours warps each voxel as well)."""
-    try:
-        o3d: Any = importlib.import_module("open3d")
-    except ImportError:
+    o3d = find_open3d()
+    if o3d is None:
         return {}
     tensor, device = o3d.core.Tensor, o3d.core.Device("CPU:0")
     volume = o3d.t.geometry.VoxelBlockGrid(

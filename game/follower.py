@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.source import SourceInfo
+from solver.alignment import Articulation
 from solver.body import BodyModel
 from solver.color_tracking import make_tracker
 from solver.errors import InputError, NotAPersonError, TrackingLostError
@@ -25,8 +27,19 @@ FLOOR_PATIENCE = 10
 """Frames that the floor is looked for before the person's uprightness must do."""
 LANDMARKS_EVERY = 2
 """While depth alone holds the body, landmarks are looked for in one of so many frames."""
+CHECKED_EVERY = 4
+"""Where they only tell afterwards whether it did, in one of so many."""
 HELD = 0.8
 """Confidence from which depth alone holds it."""
+EVERY = 16
+"""Of so many vertices one is looked at for how far the body went."""
+STRIDE_M = 0.05
+"""Whose limbs go further from frame to frame is looked for before the body is moved: depth alone looks about it for
+pixels within 10 cm."""
+AGREED = 3.5
+"""Standard deviations. Where a landmark found after a frame lies further from its body a limb was lost: for some frames
+landmarks come first again."""
+DOUBT_FRAMES = 3
 STEADY_RAD_S = np.deg2rad(15.0)
 """Who turns faster is looked for in every frame."""
 RATE_S = 0.35
@@ -75,8 +88,13 @@ class Sight:
 class Follower:
     """Takes frames in order and finds the person again where they were lost."""
 
-    def __init__(self, model: BodyModel, info: SourceInfo, landmarker: Landmarker) -> None:
-        """For the camera `info`. Where it has no depth the body that is followed is of average depth."""
+    def __init__(
+        self, model: BodyModel, info: SourceInfo, landmarker: Landmarker, aside: Executor | None = None
+    ) -> None:
+        """For the camera `info`. Where it has no depth the body that is followed is of average depth.
+
+        `aside` does what nobody waits for, in a thread of its own; without it that is done at once.
+        """
         self.model = model
         self.info = info
         self.ground: Ground | None = None
@@ -90,31 +108,88 @@ class Follower:
         self._turn_rate = 0.0
         self._last: BodyState | None = None
         self._without_landmarks = 0
+        self._aside = aside
+        self._check: tuple[Future[Observation | None], Articulation] | None = None
+        self._outline: NDArray[np.float32] | None = None
+        self._doubt_frames = 0
+        self._stride_m = np.inf
 
-    def step(self, frame: Frame, sparing: bool = False) -> Sight:
+    def step(self, frame: Frame, sparing: bool = False, later: bool = False) -> Sight:
         """Looks at the next frame. Raises `TrackingLostError` when the person is gone; the next frame begins anew.
 
         Landmarks cost more than all the rest of a frame. With `sparing` they are passed over in every other one, which
         then has neither outline nor landmarks, as long as the body is held by its depth, hardly turns and is alone.
+        With `later` none are waited for in that case: they only tell afterwards whether the body was held.
         """
-        if sparing and self._is_held() and self._without_landmarks + 1 < LANDMARKS_EVERY:
+        self._hear_check(wait=False)
+        held = self._is_held()
+        checked = later and held and self._stride_m < STRIDE_M
+        if not checked:
+            self.settle()
+        if checked:
+            observation = Observation(frame, None, None)
+        elif sparing and held and self._without_landmarks + 1 < LANDMARKS_EVERY:
             self._without_landmarks += 1
-            with self._timed("landmarks"):
-                self._landmarker.glance(frame)
+            self._glance(frame)
             observation = Observation(frame, None, None)
         else:
             self._without_landmarks = 0
+            self._doubt_frames = max(self._doubt_frames - 1, 0)
             observation = self.observe(frame)
         with self._timed("tracking"):
             try:
                 state = self._follow(observation)
                 self._learn(state)
+                if checked:
+                    self._begin_check(frame)
                 return Sight(observation, state, "")
             except (NotAPersonError, NoFloorError) as error:
                 return Sight(observation, None, str(error))
             except TrackingLostError:
                 self.following = False
                 raise
+
+    def settle(self) -> None:
+        """Waits for what is done aside."""
+        self._hear_check(wait=True)
+
+    def take_outline(self) -> NDArray[np.float32] | None:
+        """The newest outline that was found aside since the last call, as `Observation.mask`."""
+        outline, self._outline = self._outline, None
+        return outline
+
+    def _begin_check(self, frame: Frame) -> None:
+        """Lets the landmarker look at a frame whose body is known by depth alone."""
+        tracker = self.tracker
+        if self._check is not None or not isinstance(tracker, BodyTracker) or tracker.articulation is None:
+            return
+        self._without_landmarks += 1
+        look = self._glance
+        if self._without_landmarks >= CHECKED_EVERY:
+            self._without_landmarks = 0
+            look = self.observe
+        if self._aside is not None:
+            self._check = self._aside.submit(look, frame), tracker.articulation
+        else:
+            done: Future[Observation | None] = Future()
+            done.set_result(look(frame))
+            self._check = done, tracker.articulation
+
+    def _glance(self, frame: Frame) -> None:
+        with self._timed("landmarks"):
+            self._landmarker.glance(frame)
+
+    def _hear_check(self, wait: bool) -> None:
+        """What was found aside. Raises what the landmarker raised there."""
+        if self._check is None or not (wait or self._check[0].done()):
+            return
+        (found, state), self._check = self._check, None
+        seen, tracker = found.result(), self.tracker
+        if seen is None or not isinstance(tracker, BodyTracker):
+            return
+        self._outline = seen.mask
+        if seen.landmarks is not None and tracker.disagreement(state, seen.landmarks) > AGREED:
+            self._doubt_frames = DOUBT_FRAMES
 
     def observe(self, frame: Frame) -> Observation:
         """Only finds the person's outline and landmarks; nobody is followed."""
@@ -132,11 +207,17 @@ class Follower:
 
     def _is_held(self) -> bool:
         steady = self._confidence >= HELD and abs(self._turn_rate) < STEADY_RAD_S
-        return self.following and self.info.noise is not None and steady and self._landmarker.alone
+        clear = self._doubt_frames == 0 and self._landmarker.alone
+        return self.following and self.info.noise is not None and steady and clear
 
     def _learn(self, state: BodyState) -> None:
         """How sure it is, and how fast the body turns: from the side depth alone may take a front for a back."""
         last, self._last, self._confidence = self._last, state, state.confidence
+        if last is None:
+            self._stride_m = np.inf
+        else:
+            moved = state.vertices[::EVERY] - last.vertices[::EVERY]
+            self._stride_m = float(np.sqrt(np.einsum("vi,vi->v", moved, moved).max()))
         elapsed = 0.0 if last is None else state.captured_at - last.captured_at
         if last is None or elapsed <= 0.0:
             self._turn_rate = 2.0 * STEADY_RAD_S

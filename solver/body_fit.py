@@ -30,6 +30,8 @@ MAX_PULLS = 12000
 MIN_PERSON_PIXELS = 60
 HIDDEN_DEPTH_M = 0.14
 """Joints lie at most so deep below the skin."""
+SURELY_VISIBLE = 0.3
+"""Trust in a landmark from which it can contradict the model."""
 HIDDEN_TRUST = 0.05
 EVIDENCE_PIXELS = 25.0
 
@@ -194,6 +196,13 @@ class BodyFit:
         pixels, sigma, _ = self._project_landmarks(alignment)
         seen, visibility, self.status.swapped = sort_sides(self.landmarks, landmarks, pixels, sigma)
         return seen, visibility
+
+    def farthest_landmark(self, alignment: BodyAlignment, pixels: NDArray, visibility: NDArray) -> float:
+        """Greatest distance of `pixels` (L, 2) from the linearised model's landmarks, among those that are well
+        visible, in standard deviations."""
+        predicted, sigma, _ = self._project_landmarks(alignment)
+        sure = self._trusted(alignment, visibility, pixels) > SURELY_VISIBLE
+        return float((np.linalg.norm(pixels - predicted, axis=1)[sure] / sigma[sure]).max(initial=0.0))
 
     def _project_landmarks(self, alignment: BodyAlignment) -> tuple[NDArray, NDArray, NDArray]:
         """Pixels (L, 2), their spread [px] (L,) and depths (L,) of the model's landmarks."""

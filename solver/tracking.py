@@ -69,6 +69,18 @@ class BodyTracker:
                 self._state = replace(self._state, shape=shape)
 
     @property
+    def articulation(self) -> Articulation | None:
+        """Shape and pose in the last frame; None while the person is searched for."""
+        return None if self._fit.status.searching else self._state
+
+    def disagreement(self, state: Articulation, landmarks: Landmarks) -> float:
+        """How far the farthest of `landmarks` lies from those of the model in `state`, which was tracked in the same
+        frame, among those that are well visible; in standard deviations. Above three a limb was lost."""
+        self._pose.linearise(state, self._fit.rest_of(state))
+        seen = self._fit.sorted_landmarks(self._pose, landmarks)
+        return self._fit.farthest_landmark(self._pose, *seen)
+
+    @property
     def status(self) -> TrackerStatus:
         """How the last frame went."""
         return self._fit.status

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 
 from capture.source import SourceInfo
-from game.follower import Follower
+from game.follower import DOUBT_FRAMES, Follower
 from solver.types import Observation
 from tests.shoppers import CAMERA, MODEL, NOISE, Shopper
 from tests.test_tracking import joint_errors
@@ -24,10 +25,18 @@ class TrueLandmarker:
     asked: list[int] = field(default_factory=list)
     glanced: list[int] = field(default_factory=list)
     seen: dict[int, Observation] = field(default_factory=dict)
+    lie_about: int = -1
+    lies: list[int] = field(default_factory=list)
 
     def observe(self, frame):
         self.asked.append(frame.sequence)
-        return self.seen[frame.sequence]
+        seen = self.seen[frame.sequence]
+        if frame.sequence != self.lie_about:
+            return seen
+        self.lies.append(frame.sequence)
+        moved = seen.landmarks.image.copy()
+        moved[15] += 120.0, -80.0
+        return replace(seen, landmarks=replace(seen.landmarks, image=moved))
 
     def glance(self, frame):
         self.glanced.append(frame.sequence)
@@ -39,11 +48,11 @@ def visit():
     shopper, landmarker = Shopper(seed=21), TrueLandmarker()
     follower = Follower(MODEL, INFO, landmarker)
 
-    def look(i, sparing=True, empty=False, turn=0.01):
+    def look(i, sparing=True, empty=False, turn=0.01, later=False):
         truth = shopper.state(i / 12.0, turn * i)
         seen = shopper.empty_room(i, i / 12.0) if empty else shopper.observe(i, i / 12.0, truth)
         landmarker.seen[i] = seen
-        return follower.step(seen.frame, sparing), truth
+        return follower.step(seen.frame, sparing, later), truth
 
     return follower, landmarker, look
 
@@ -60,6 +69,57 @@ def test_every_other_frame_does_without_landmarks_and_is_followed_as_well(visit)
     assert len([i for i in landmarker.glanced if i >= 6]) >= 5
     assert not set(landmarker.glanced) & {i + 1 for i in landmarker.glanced}
     assert np.mean(errors) < 0.02
+
+
+class ByHand(Executor):
+    """Does what is asked of it when it is told to."""
+
+    def __init__(self):
+        self.waiting = []
+
+    def submit(self, fn, /, *args):
+        future = Future()
+        self.waiting.append((future, fn, args))
+        return future
+
+    def work(self):
+        for future, fn, args in self.waiting:
+            future.set_result(fn(*args))
+        self.waiting.clear()
+
+
+def test_landmarks_that_nobody_waits_for_are_looked_for_aside(visit):
+    follower, landmarker, look = visit
+    aside = follower._aside = ByHand()
+    errors = []
+    for i in range(24):
+        before = len(landmarker.asked) + len(landmarker.glanced)
+        sight, truth = look(i, later=True)
+        errors.append(joint_errors(sight.state, truth).mean())
+        if i >= 9:
+            assert sight.observation.landmarks is None, "once it is held nobody waits"
+            assert len(landmarker.asked) + len(landmarker.glanced) == before
+        assert len(aside.waiting) <= 1
+        if i % 3:
+            aside.work()
+    assert len([i for i in landmarker.asked if i >= 9]) >= 2
+    assert len([i for i in landmarker.glanced if i >= 9]) >= 4
+    assert np.mean(errors) < 0.02
+
+
+def test_landmarks_that_contradict_the_body_come_first_again(visit):
+    _, landmarker, look = visit
+    lies = landmarker.lies
+    for i in range(9):
+        look(i, later=True)
+    while not lies:
+        i += 1
+        landmarker.lie_about = i
+        look(i, later=True)
+    for j in range(i + 1, i + 1 + DOUBT_FRAMES):
+        sight, _ = look(j, later=True)
+        assert sight.observation.landmarks is not None
+    assert look(i + 1 + DOUBT_FRAMES, later=True)[0].observation.landmarks is None
 
 
 def test_who_turns_is_looked_at_in_every_frame(visit):

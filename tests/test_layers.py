@@ -9,6 +9,8 @@ from game.view.display import Display
 from game.view.drawing_order import drawing_order
 from game.view.interface.canvas import Layer, Plate, Rect
 from game.view.model import far_side
+from solver.kernels.visible_parts import keep_seen_faces, mark_cells
+from tests.naive import visible_parts as naive
 
 SIZE = (270, 480)
 
@@ -59,6 +61,33 @@ def test_points_mark_their_cells(display, mirrored):
     assert inside.any()
     assert marked[(pixels[inside, 1] // CELL).astype(int), (x[inside] // CELL).astype(int)].all()
     assert not marked.all()
+
+
+@pytest.mark.parametrize("mirrored_width", [0, 270])
+def test_cells_are_those_of_the_slow_way(mirrored_width):
+    rng = np.random.default_rng(4)
+    R_wc = np.linalg.qr(rng.normal(size=(3, 3)))[0].astype(np.float32)
+    t_wc, focal, middle = (rng.normal(size=n).astype(np.float32) for n in (3, 2, 2))
+    focal, middle = focal + np.float32(300.0), middle + np.float32(130.0)
+    points = (rng.normal(size=(400, 3)) + 3.0 * R_wc[:, 2]).astype(np.float32)
+    marked = np.zeros((60, 34), np.uint8)
+    mark_cells(points, R_wc, t_wc, focal, middle, mirrored_width, 8, marked)
+    expected = naive.mark_cells(points, R_wc, t_wc, focal, middle, mirrored_width, 8, marked.shape)
+    # A point on a square's edge may fall to either side.
+    assert np.count_nonzero(marked.astype(bool) != expected) <= 2
+    assert 20 < expected.sum() < expected.size
+
+
+def test_triangles_without_a_seen_corner_are_left_out():
+    rng = np.random.default_rng(5)
+    source = rng.integers(0, 50, 80).astype(np.int32)
+    faces = rng.integers(0, 80, (200, 3)).astype(np.int32)
+    unseen = rng.random(50) < 0.7
+    kept = np.empty(faces.shape, np.uint16)
+    count = keep_seen_faces(faces, source, unseen, kept)
+    assert np.array_equal(kept[:count], naive.seen_faces(faces, source, unseen))
+    assert 0 < count < len(faces)
+    assert keep_seen_faces(faces, source, np.ones(50, bool), kept) == 0
 
 
 def test_the_far_side_of_a_sphere_is_behind_its_rim():

@@ -86,6 +86,14 @@ class DepthSensor:
         self._scratch = np.empty((self.field.shape[0] + self._window - 1, self.field.shape[1]), np.float32)
         self._occluded = np.empty(self.field.shape, np.bool_)
 
+    def without_lasting_errors(self) -> None:
+        """As if this one camera were perfectly calibrated: only what changes from frame to frame remains."""
+        self.field[:] = 0.0
+        if self._camera.stereo:
+            self._stereo = self._stereo._replace(scale=1.0)
+        else:
+            self._flight = self._flight._replace(scale=1.0, wiggle=0.0)
+
     def measure(self, depth: NDArray[np.float32], surface: NDArray[np.float32], sequence: int) -> NDArray[np.float32]:
         """Depth as delivered [m], shape (H, W), a new array, from true depth and `surface` of `shade_surface`."""
         key = self._seed + np.uint64(2 * sequence)

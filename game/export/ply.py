@@ -17,8 +17,9 @@ def write_ply(
     faces: NDArray,
     colors: NDArray[np.uint8] | None = None,
     normals: NDArray | None = None,
+    comment: str = "metres, z up, facing -y, floor at z = 0",
 ) -> None:
-    """Writes a mesh: metres, z up, facing -y, floor at z = 0, as frame b has it.
+    """Writes a mesh: metres, z up, facing -y, floor at z = 0, as frame b has it, unless `comment` says otherwise.
 
     `vertices` (V, 3), `faces` (F, 3), `colors` (V, 3) sRGB, `normals` (V, 3). The file appears whole or not at all.
     Raises `InputError` where it cannot be written.
@@ -40,7 +41,7 @@ def write_ply(
         (
             "ply",
             "format binary_little_endian 1.0",
-            "comment metres, z up, facing -y, floor at z = 0",
+            f"comment {comment}",
             f"element vertex {len(vertices)}",
             *(f"property {types[kind]} {name}" for name, kind, _ in columns),
             f"element face {len(faces)}",

@@ -125,10 +125,11 @@ class Worker(Generic[In, Out]):
             wrapped = StageError(f"the {self.name} stage failed ({type(error).__name__}: {error}); it is started again")
             wrapped.__cause__ = error
             return self._fail(wrapped)
-        end = self._clock.now()
-        self.meter.add(end, end - now)
-        if result is not None and self._order().visit == order.visit:
-            self._deliver(result)
+        if result is not None:
+            end = self._clock.now()
+            self.meter.add(end, end - now)
+            if self._order().visit == order.visit:
+                self._deliver(result)
         return 0.0
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from capture.shopper import ShopperLandmarker
 from capture.source import FrameSource
-from game.live.clock import Clock, Metronome, Pace
+from game.live.clock import Clock, Metronome, Pace, SystemClock
 from game.live.mailbox import Mailbox
 from game.live.messages import (
     Captured,
@@ -100,7 +100,7 @@ class Works:
         )
         self.track = Worker(
             "track",
-            lambda: TrackStage(self._parts.model, self._parts.open_landmarker),
+            lambda: TrackStage(self._parts.model, self._parts.open_landmarker, isinstance(clock, SystemClock)),
             self._take_track,
             self._on_tracked,
             order,

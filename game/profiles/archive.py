@@ -32,13 +32,15 @@ def write_archive(members: Mapping[str, Bytes | NDArray]) -> bytearray:
     sizes = {name: sum(map(len, pieces)) for name, pieces in parts.items()}
     size = sum(BLOCK + size + -size % BLOCK for size in sizes.values()) + 2 * BLOCK
     archive = bytearray(size + -size % RECORD)
+    # A slice of a bytearray would be assigned by way of a copy, which stays in freed memory.
+    target = memoryview(archive)
     position = 0
     for name, pieces in parts.items():
         begin = position + BLOCK
-        archive[position:begin] = _member_header(name, sizes[name])
+        target[position:begin] = _member_header(name, sizes[name])
         position = begin + sizes[name] + -sizes[name] % BLOCK
         for piece in pieces:
-            archive[begin : begin + len(piece)] = piece
+            target[begin : begin + len(piece)] = piece
             begin += len(piece)
     return archive
 

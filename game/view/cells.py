@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from game.view.camera import Camera
+from solver.kernels.visible_parts import mark_cells
 
 CELL = 32
 """Side of a cell [px]: half a tile of Mesa's rasteriser."""
@@ -25,10 +26,17 @@ class Cells:
 
     def mark_points(self, camera: Camera, points: NDArray[np.float32]) -> None:
         """Where vertices (V, 3) [m], frame w, are drawn."""
-        fine = np.floor(self._pixels(camera, points) * (1.0 / FINE)).astype(np.int32)
-        rows, columns = self._fine.shape
-        inside = (fine[:, 0] >= 0) & (fine[:, 0] < columns) & (fine[:, 1] >= 0) & (fine[:, 1] < rows)
-        self._fine[fine[inside, 1], fine[inside, 0]] = 1
+        k, T_wc = camera.intrinsics, camera.T_wc.astype(np.float32)
+        mark_cells(
+            points,
+            np.ascontiguousarray(T_wc[:3, :3]),
+            np.ascontiguousarray(T_wc[:3, 3]),
+            np.array([k.fx, k.fy], np.float32),
+            np.array([k.cx, k.cy], np.float32),
+            self._size[0] if self._mirrored else 0,
+            FINE,
+            self._fine,
+        )
 
     def mark_hull(self, camera: Camera, points: NDArray[np.float32]) -> None:
         """Where the convex hull of a few points (N, 3) [m], frame w, is drawn."""

@@ -24,6 +24,11 @@ from panda3d.core import (
 NUMBERS = {np.dtype(np.float32): GeomEnums.NT_float32, np.dtype(np.uint8): GeomEnums.NT_uint8}
 
 
+def index_type(vertex_count: int) -> np.dtype:
+    """The smallest type of numbers that the triangles of so many vertices can be given in."""
+    return np.dtype(np.uint16 if vertex_count <= 0xFFFF else np.uint32)
+
+
 class DynamicMesh:
     """Triangles whose positions and normals change every frame and whose other columns do not.
 
@@ -48,7 +53,7 @@ class DynamicMesh:
             self.set_column(column, values)
 
         triangles = GeomTriangles(GeomEnums.UH_static)
-        self._index = np.dtype(np.uint16 if vertex_count <= 0xFFFF else np.uint32)
+        self._index = index_type(vertex_count)
         triangles.set_index_type(GeomEnums.NT_uint16 if self._index == np.uint16 else GeomEnums.NT_uint32)
         indices = triangles.modify_vertices()
         indices.unclean_set_num_rows(faces.size)

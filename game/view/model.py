@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from panda3d.core import BitMask32, CullFaceAttrib, NodePath
 
 from game.view.drawing_order import drawing_order
-from game.view.geometry import DynamicMesh, blend
+from game.view.geometry import DynamicMesh, blend, index_type
 from game.view.quality import Quality
 from game.view.shaders import program
+from solver.kernels.visible_parts import find_far_side, keep_seen_faces
 from solver.mesh import thinned_cut_faces, thinned_faces
 from solver.normals import NormalField
 
@@ -34,9 +35,9 @@ AWAY = 0.3
 def far_side(vertices: NDArray[np.float32], normals: NDArray[np.float32], eye: NDArray) -> NDArray[np.bool_]:
     """Which vertices (V, 3) [m], (V,), lie on the side that cannot be seen from `eye` [m], (3,), even after a few
     pictures more."""
-    toward = eye.astype(np.float32) - vertices
-    facing = np.einsum("vi,vi->v", toward, normals)
-    return facing < -AWAY * np.sqrt(np.einsum("vi,vi->v", toward, toward))
+    far = np.empty(len(vertices), bool)
+    find_far_side(vertices, normals, eye.astype(np.float32), np.float32(AWAY), far)
+    return far
 
 
 def coarse_body(
@@ -78,6 +79,7 @@ class Part:
         columns = {column: np.ascontiguousarray(values[used]) for column, values in columns.items()}
         self._source = used if source is None else source[used]
         self._faces = faces
+        self._seen_faces = np.empty(faces.shape, index_type(len(used)))
         self._drawn = np.zeros((2, len(next(iter(columns.values()))), 3), np.float32)
         self._mesh = DynamicMesh(name, faces, len(self._drawn[0]), columns)
         self.columns = frozenset(columns)
@@ -93,10 +95,10 @@ class Part:
         np.take(normals, self._source, 0, self._drawn[1], mode="clip")
         self._mesh.update(*self._drawn)
 
-    def leave_out(self, covered: NDArray[np.bool_]) -> None:
-        """Draws no triangle between simulation vertices that are all `covered`, (V,)."""
-        drawn = covered[self._source]
-        self._mesh.set_faces(self._faces[~drawn[self._faces].all(1)])
+    def leave_out(self, unseen: NDArray[np.bool_]) -> None:
+        """Draws no triangle between simulation vertices that are all `unseen`, (V,)."""
+        count = keep_seen_faces(self._faces, self._source, unseen, self._seen_faces)
+        self._mesh.set_faces(self._seen_faces[:count])
 
     def set_column(self, column: str, values: NDArray) -> None:
         """New values of a column, one row per simulation vertex."""

@@ -214,7 +214,9 @@ class Stage:
             self.studio.update_contact(self._center, [model.vertices for model in models])
             for model in models:
                 model.cast()
-        if self.quality.still_backdrop and (casting or np.linalg.norm(eye - self._culled_from) > MOVED_M):
+        # Not in the picture that throws a shadow: that takes longest as it is.
+        culling = (self._pictures - 1) % self.quality.shadow_every == 0
+        if self.quality.still_backdrop and (culling or np.linalg.norm(eye - self._culled_from) > MOVED_M):
             self._culled_from = eye.copy()
             for model in models:
                 model.leave_out(eye)

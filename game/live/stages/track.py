@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +12,14 @@ from numpy.typing import NDArray
 
 from capture.shopper import ShopperLandmarker
 from game.follower import Follower, Sight
+from game.forgetting import overwrite_small_blocks
 from game.live.guidance import Guide, cut_off, measure_stand
 from game.live.messages import Captured, Order, Task, Tracked, TurnNews
 from game.protocol.snapshot import CameraMoment, Guidance
 from game.scan import Evidence
 from game.turn import FULL_TURN, Turn
 from solver.body import BodyModel
-from solver.errors import TrackingLostError
+from solver.errors import ChevalError, TrackingLostError
 from solver.types import Observation, read_only
 
 SURE = 0.35
@@ -40,14 +43,21 @@ class TrackStage:
         self,
         model: BodyModel,
         open_landmarker: Callable[[], ShopperLandmarker],
+        threaded: bool = False,
     ) -> None:
-        """`open_landmarker` is called again whenever what it remembers is to be forgotten."""
+        """`open_landmarker` is called again whenever what it remembers is to be forgotten. `threaded`: what nobody
+        waits for is done in another thread."""
         self._model, self._open = model, open_landmarker
+        self._aside = ThreadPoolExecutor(1, "aside") if threaded else None
         self._landmarker: ShopperLandmarker | None = open_landmarker()
         self._follower: Follower | None = None
         self._connection = 0
         self._looked_away = False
         self._restart()
+
+    def _settle(self) -> None:
+        if self._follower is not None:
+            self._follower.settle()
 
     def _restart(self) -> None:
         self._turn = Turn(self._model)
@@ -67,9 +77,11 @@ class TrackStage:
             # Not when forgetting: opening takes most of the time that a wipe may take.
             self._landmarker = self._open()
         if self._follower is None or captured.connection != self._connection:
-            self._follower = Follower(self._model, captured.info, self._landmarker)
+            self._settle()
+            self._follower = Follower(self._model, captured.info, self._landmarker, self._aside)
             self._connection = captured.connection
         if order.task not in (Task.SCAN, Task.FOLLOW):
+            self._follower.settle()
             seen = self._follower.observe(frame)
             self._looked_away = True
             return Tracked(order, seen.landmarks is not None, None, None, None, captured.info.noise)
@@ -80,7 +92,8 @@ class TrackStage:
         if order.shopper is not None:
             self._follower.know_shape(order.shopper.shape)
         try:
-            sight = self._follower.step(frame, sparing=True)
+            # A scan's keyframes want landmarks of their own.
+            sight = self._follower.step(frame, sparing=True, later=order.task is Task.FOLLOW)
         except TrackingLostError as error:
             self._turn.begin()
             sight = Sight(Observation(frame, None, None), None, str(error))
@@ -92,7 +105,9 @@ class TrackStage:
 
     def _outline(self, sight: Sight) -> NDArray[np.uint8] | None:
         """Where the shopper is; as in the frame before where this one's landmarks were spared."""
-        mask, state = sight.observation.mask, sight.state
+        assert self._follower is not None
+        found, state = self._follower.take_outline(), sight.state
+        mask = sight.observation.mask if found is None else found
         if mask is not None:
             self._person = read_only((mask > 0.5).view(np.uint8) * np.uint8(255))
         elif state is None or state.confidence < SURE:
@@ -148,11 +163,21 @@ class TrackStage:
 
     def forget(self) -> None:
         """Drops everything, the landmarker's memory of the person too."""
-        self.close()
+        self._close_landmarker()
         self._landmarker = self._follower = None
         self._restart()
+        if self._aside is not None:
+            # What was freed in that thread lies ready for it alone.
+            self._aside.submit(overwrite_small_blocks).result()
 
     def close(self) -> None:
-        """Closes the landmarker."""
+        """Closes the landmarker and ends the thread."""
+        self._close_landmarker()
+        if self._aside is not None:
+            self._aside.shutdown()
+
+    def _close_landmarker(self) -> None:
+        with contextlib.suppress(ChevalError):
+            self._settle()
         if self._landmarker is not None:
             self._landmarker.close()
