@@ -61,7 +61,6 @@ def run(json: bool, seeds: range | None = None) -> dict[str, Any]:
             rows.append(compare(pictures, noise, model))
         progress(1.0)
     mean = {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
-    mean["seconds"] = float(np.median([row["seconds"] for row in rows]))
     result = {"shoppers": len(rows), "views": int(mean.pop("views")), "mean": mean, "each": rows}
     if not json:
         print(f"{len(rows)} shoppers, {result['views']} views of 848x480 each into 1024x1024 texels")

@@ -39,6 +39,8 @@ def main(folder: Path) -> None:
         rows.append(_row(front, atlas.color, colors, model))
         texels = np.concatenate([atlas.color, np.repeat(atlas.seen[..., None], 3, 2)], 1).astype(np.uint8)
     assert texels is not None
+    width = max(row.shape[1] for row in rows)
+    rows = [np.pad(row, ((0, 8), (0, width - row.shape[1]), (0, 0)), constant_values=PAPER) for row in rows]
     _write(folder / "atlas-views.jpg", np.concatenate(rows, 0))
     _write(
         folder / "atlas-texels.jpg",
