@@ -126,7 +126,8 @@ def test_moving_everything_by_whole_voxels_moves_the_result(fused_ball):
     shift = np.array([0.03, -0.05, 0.11])
     moved = ball(shift=shift).mesh(0.1).surface.mesh.vertices - shift
     here = fused_ball.mesh(0.1).surface.mesh.vertices
-    assert len(moved) == pytest.approx(len(here), rel=0.005)
+    # Where the ball passes exactly through a voxel, rounding decides on which side it is.
+    assert len(moved) == pytest.approx(len(here), rel=0.01)
     assert np.allclose(np.sort(moved[:, 0])[::50][:40], np.sort(here[:, 0])[::50][:40], atol=5e-4)
 
 
@@ -257,20 +258,67 @@ def uneven(seed=0):
     return depth.astype(np.float32)
 
 
-def test_nearness_agrees_with_the_obvious_twin():
-    depth = uneven()
+@pytest.mark.parametrize("width", [160, 157, 5])
+def test_nearness_agrees_with_the_obvious_twin(width):
+    depth = np.ascontiguousarray(uneven()[:, 40 : 40 + width] if width < 100 else uneven()[:, :width])
     mask = (np.random.default_rng(3).random(depth.shape) < 0.9).astype(np.uint8)
     jump = 1.0 / (CAMERA.fx * NOISE.baseline_m) * 4.0
     near, trust = np.empty(depth.shape, np.float32), np.empty(depth.shape, np.float32)
-    find_nearness(depth, mask, NearnessRule(2.0, jump, REACH_PX, FRINGE_TRUST), near, trust)
+    error = np.zeros((0, 0), np.float32)
+    find_nearness(depth, mask, error, NearnessRule(2.0, jump, REACH_PX, FRINGE_TRUST, 1.0), near, trust)
     expected, believed = naive.nearness(depth.astype(float), mask, 2.0, jump, REACH_PX, FRINGE_TRUST)
     assert (np.abs(near - expected) < 1e-5).mean() > 0.9995
     assert (np.abs(trust - believed) < 1e-6).mean() > 0.9995
     assert {0.0, 1.0} < set(np.round(np.unique(trust), 3).tolist())
+    tiles = np.zeros((5, -(-120 // TILE), -(-width // TILE) + 8), np.float32)
+    bound_tiles(near, trust, tiles)
+    assert np.array_equal(tiles[:, :, :-8], naive.tile_bounds(near, trust, TILE).astype(np.float32))
+
+
+def test_a_lasting_error_is_taken_off_what_is_believed():
+    volume = RigidVolume(0.01, 0.04, NOISE, farthest_m=2.0)
+    field = np.random.default_rng(8).normal(0.0, 0.3, (120, 160)).astype(np.float32)
+    plain, trust = (array.copy() for array in volume.prepare(uneven(), CAMERA))
+    freed, trust_freed = volume.prepare(uneven(), CAMERA, None, field)
+    assert np.array_equal(trust, trust_freed)
+    off = field / (CAMERA.fx * NOISE.baseline_m)
+    assert np.allclose(freed, plain - off * (plain > 0.0), atol=1e-6)
+
+
+def test_room_is_made_for_every_surface_point():
+    for voxel, distance in ((0.01, 0.8), (0.004, 1.6), (0.03, 0.5)):
+        volume = RigidVolume(voxel, 3.0 * voxel, NOISE)
+        depth = quadric(pose(0.0, distance), 0.15, 3, wall=distance + 0.3)
+        T = pose(0.0, distance)
+        volume.integrate(depth, CAMERA, T)
+        near, _ = volume.prepare(depth, CAMERA)
+        o, d = rays(T)
+        points = (o + depth[..., None] * d)[near > 0.0]
+        grid = volume.sparse.grid
+        block = np.floor((points - grid.origin) / voxel + 0.5).astype(int) // 8
+        assert (grid.block_index[tuple(block.T)] >= 0).mean() > 0.995
+
+
+def test_empty_space_told_by_turns_weighs_the_same():
+    depth = uneven()
+    T = pose(0.2, 0.05)
+    told = []
+    for every in (1, 2):
+        volume = RigidVolume(0.01, 0.04, NOISE, farthest_m=2.0)
+        volume.carve_every = every
+        for _ in range(2):
+            volume.integrate(depth, CAMERA, T)
+        volume._settle()
+        told.append((volume.sparse.distance.copy(), volume.sparse.weight.copy()))
+    (a, wa), (b, wb) = told
+    assert np.array_equal(np.isnan(a), np.isnan(b))
+    assert np.allclose(a, b, atol=1e-6, equal_nan=True)
+    assert np.allclose(wa, wb, rtol=1e-4)
 
 
 def test_integration_agrees_with_the_obvious_twin():
     volume = RigidVolume(0.01, 0.04, NOISE, farthest_m=2.0)
+    volume.carve_every = 1
     rng = np.random.default_rng(2)
     depth = uneven()
     T = pose(0.2, 0.05)
@@ -312,11 +360,11 @@ def test_whole_blocks_are_passed_over_only_where_nothing_is_said():
         volume.sparse.distance[:] = np.nan
         volume.sparse.weight[:] = 0.0
         volume.sparse.carved[:] = 0.0
-        tiles = np.empty((-(-120 // TILE), -(-160 // TILE), 3), np.float32)
+        tiles = np.empty((5, -(-120 // TILE), -(-160 // TILE) + 8), np.float32)
         near, trust = volume.prepare(depth, CAMERA)
-        bound_tiles(near, tiles)
+        bound_tiles(near, trust, tiles)
         verdicts = np.empty(volume.block_count, np.uint8)
-        sort_blocks(volume.sparse.grid, camera_view(CAMERA, T), tiles, 120, 160, 0.04, verdicts)
+        sort_blocks(volume.sparse.grid, camera_view(CAMERA, T), tiles, 120, 160, 0.04, (0, 1), verdicts)
         if forced:
             verdicts[:] = CHANGED
         sparse = volume.sparse

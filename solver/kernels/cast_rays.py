@@ -116,7 +116,7 @@ def _interpolate(grid, distance, x, y, z):
     return value, gx, gy, a + fx * (b - a)
 
 
-@njit(nogil=True, cache=True, parallel=True)
+@njit(nogil=True, cache=True, parallel=True, error_model="numpy", fastmath={"contract", "arcp", "nsz", "reassoc"})
 def cast_rays(grid, view, distance, weight, ranges, depth, normals, hit_weight):
     """Depth [m], unit normals in frame c towards the camera and weight where each pixel's ray first enters the surface.
 

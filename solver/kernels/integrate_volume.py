@@ -11,8 +11,21 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit, prange
 
-from solver.kernels.nearness import TILE
-from solver.kernels.volume_blocks import CHANGED, EMPTY, UNTOUCHED
+from solver.kernels.eight_lanes import (
+    as_floats,
+    bits,
+    choose,
+    gather_squares,
+    greatest,
+    least,
+    load8,
+    ramp,
+    spread,
+    store8,
+    truncate,
+)
+from solver.kernels.nearness import KNOWN, SURFACES, TILE, TRUSTED, UNKNOWN, bound_box
+from solver.kernels.volume_blocks import CHANGED, EMPTY, SEEN, UNTOUCHED
 
 
 class VolumeRule(NamedTuple):
@@ -25,12 +38,18 @@ class VolumeRule(NamedTuple):
     weight_limit: float
     """The sum of weights is held to this."""
     cell_jump: float
-    """Nearness [1/m] is interpolated between four pixels that differ by less than this."""
+    """Nearness [1/m] is interpolated between four surface pixels that differ by less than this."""
+    edge_trust: float
+    """Weight of the nearest pixel where it cannot be interpolated."""
     sigma_m: float
     """Depth error that counts as weight 1."""
     error_floor_m: float
     error_growth: float
     """Depth error at depth z: hypot(floor, growth z^2) [m]; both 0 where it is not known, and all weigh 1."""
+
+
+OUTSIDE = -1
+"""Beside `UNKNOWN` and what follows it: a box reaches out of the picture."""
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -43,27 +62,20 @@ def observation_weight(rule, z):
     return np.float32(rule.sigma_m * rule.sigma_m / variance)
 
 
-@njit(nogil=True, cache=True, inline="always")
-def average_in(slot, d, share, limit, distance, weight):
-    """One more observation of a voxel; its distance is NaN as long as there is none."""
-    before = weight[slot]
-    if before > 0.0:
-        total = before + share
-        distance[slot] += (d - distance[slot]) * (share / total)
-        weight[slot] = min(total, limit)
-    else:
-        distance[slot] = d
-        weight[slot] = share
-
-
-@njit(nogil=True, cache=True, inline="always")
-def tell_carved(column, truncation, limit, carved, distance, weight):
-    """Averages what was carved of a whole column of eight voxels into them."""
-    share = carved[column]
-    if share > 0.0:
-        carved[column] = 0.0
-        for slot in range(column * 8, column * 8 + 8):
-            average_in(slot, truncation, share, limit, distance, weight)
+@njit(nogil=True, cache=True, forceinline=True)
+def average_in(column, d, share, truncation, limit, carved, distance, weight):
+    """One more observation d [m] of each of a column of eight voxels, where share > 0 (float32 lanes), and what was
+    carved of the whole column before; the distance is NaN as long as there is none."""
+    first = column * 8
+    zero = np.float32(0.0)
+    before = load8(weight, first)
+    told = load8(distance, first)
+    pending = carved[column]
+    carved[column] = zero
+    total = before + (share + pending)
+    mean = (choose(before > zero, before * told, zero) + (share * d + pending * truncation)) / total
+    store8(distance, first, choose(total > zero, mean, told))
+    store8(weight, first, least(total, spread(limit)))
 
 
 @njit(nogil=True, cache=True, parallel=True)
@@ -72,29 +84,85 @@ def settle_carved(rule, carved, distance, weight):
     truncation = np.float32(rule.truncation_m)
     limit = np.float32(rule.weight_limit)
     for column in prange(carved.shape[0]):
-        tell_carved(np.int64(column), truncation, limit, carved, distance, weight)
+        if carved[column] > 0.0:
+            nothing = spread(np.float32(0.0))
+            average_in(np.int64(column), nothing, nothing, truncation, limit, carved, distance, weight)
 
 
 @njit(nogil=True, cache=True, inline="always")
-def _sort_box(tiles, u0, u1, v0, v1, near, far, truncation, width, height):
-    """What an image says of voxels between two depths that fall on the box u0..u1, v0..v1."""
-    if not (u0 >= 1.0 and v0 >= 1.0 and u1 < width - 2.0 and v1 < height - 2.0):
-        return CHANGED
-    low = np.float32(np.inf)
-    high = np.float32(0.0)
-    whole = np.float32(1.0)
-    last = np.int32(u1 + np.float32(1.0)) // TILE
-    for a in range(np.int32(v0) // TILE, np.int32(v1 + np.float32(1.0)) // TILE + 1):
-        for b in range(np.int32(u0) // TILE, last + 1):
-            low = min(low, tiles[a, b, 0])
-            high = max(high, tiles[a, b, 1])
-            whole = min(whole, tiles[a, b, 2])
+def _sort_box(tiles, shape, size, carving, u0, u1, v0, v1, near, far, truncation):
+    """What an image tells voxels between two depths that fall on the box u0..u1, v0..v1, and what holds of all its
+    pixels."""
+    if not (u0 >= 1.0 and v0 >= 1.0 and u1 < size[1] - 2.0 and v1 < size[0] - 2.0):
+        return CHANGED, np.float32(OUTSIDE)
+    low, high, whole = bound_box(
+        tiles,
+        shape,
+        KNOWN if carving else SURFACES,
+        np.int64(v0) // TILE,
+        np.int64(v1 + np.float32(1.0)) // TILE,
+        np.int64(u0) // TILE,
+        np.int64(u1 + np.float32(1.0)) // TILE,
+    )
     one = np.float32(1.0)
     if high <= 0.0 or (near - truncation) * low > one:
-        return UNTOUCHED
-    if whole > 0.0 and (far + truncation) * high < one:
-        return EMPTY
-    return CHANGED
+        return UNTOUCHED, whole
+    if (far + truncation) * high < one:
+        if not carving:
+            return UNTOUCHED, whole
+        if whole >= np.float32(KNOWN):
+            return EMPTY, whole
+    return CHANGED, whole
+
+
+@njit(nogil=True, cache=True, forceinline=True, error_model="numpy", fastmath={"contract", "arcp", "nsz", "reassoc"})
+def _observe(x, y, z, near, trusted, size, bounds, sight, carve, edge_trust, whole):
+    """Weight and signed distance [m] that an image gives eight voxels at depth z [m], x and y their places in the
+    picture times z [px m].
+
+    near, trusted: flat pictures of (height, width) size; bounds: truncation [m], greatest jump within a cell [1/m];
+    whole: what holds of all pixels near.
+    """
+    height, width = size
+    truncation, jump = bounds
+    zero = np.float32(0.0)
+    one = np.float32(1.0)
+    half = np.float32(0.5)
+    last_u = np.float32(width - 1.001)
+    last_v = np.float32(height - 1.001)
+    inverse = one / z
+    u = x * inverse
+    v = y * inverse
+    i = truncate(least(greatest(u, zero), last_u))
+    j = truncate(least(greatest(v, zero), last_v))
+    row = np.int32(width)
+    pixel = j * row + i
+    q00, q01, q10, q11 = gather_squares(near, pixel, row)
+    lowest = least(least(q00, q01), least(q10, q11))
+    highest = greatest(greatest(q00, q01), greatest(q10, q11))
+    smooth = (lowest > zero) & (highest - lowest < jump)
+    # A plane is linear in the picture, in nearness.
+    s = u - as_floats(i)
+    w = v - as_floats(j)
+    top = q00 + s * (q01 - q00)
+    bottom = q10 + s * (q11 - q10)
+    # At edges the nearest pixel counts.
+    left = s < half
+    nearest = choose(w < half, choose(left, q00, q01), choose(left, q10, q11))
+    q = choose(smooth, top + w * (bottom - top), greatest(nearest, -nearest))
+    d = z * (one - z * q)
+    # A surface weighs; empty space weighs with its sign turned, until the trust of surfaces is known.
+    empty = choose((d > truncation) & (nearest != zero), -carve, zero)
+    share = choose((nearest > zero) & (d >= -truncation) & (d <= truncation), sight, empty)
+    if whole < np.float32(UNKNOWN):
+        share = choose((u >= zero) & (v >= zero) & (u < last_u) & (v < last_v), share, zero)
+    if bits(share != zero) == 0:
+        return share, d
+    if whole < np.float32(TRUSTED):
+        t00, t01, t10, t11 = gather_squares(trusted, pixel, row)
+        trust = choose(smooth, least(least(t00, t01), least(t10, t11)), edge_trust)
+        return greatest(share * trust, -share), d
+    return greatest(share, -share), d
 
 
 @njit(nogil=True, cache=True, parallel=True, error_model="numpy", fastmath={"contract", "arcp", "nsz", "reassoc"})
@@ -105,134 +173,108 @@ def integrate_volume(grid, view, picture, verdicts, rule, carved, distance, weig
     carved (columns,) float32: weight of sights of empty space that eight voxels in a row have not been told yet.
     """
     nearness, trust, tiles = picture
-    height, width = nearness.shape
+    size = nearness.shape
     truncation = np.float32(rule.truncation_m)
+    bounds = (truncation, np.float32(rule.cell_jump))
     limit = np.float32(rule.weight_limit)
-    jump = np.float32(rule.cell_jump)
-    one = np.float32(1.0)
+    edge_trust = np.float32(rule.edge_trust)
     zero = np.float32(0.0)
-    fx = np.float32(view.fx)
-    fy = np.float32(view.fy)
+    one = np.float32(1.0)
+    t = view.translation
+    # World to the picture, times depth [px m]: the principal point is in it, so that one division gives the pixel.
+    r = view.rotation
+    voxel = grid.voxel_m
+    ux, uy, uz = view.fx * r[0] + view.cx * r[6], view.fx * r[1] + view.cx * r[7], view.fx * r[2] + view.cx * r[8]
+    vx, vy, vz = view.fy * r[3] + view.cy * r[6], view.fy * r[4] + view.cy * r[7], view.fy * r[5] + view.cy * r[8]
+    ut = view.fx * t[0] + view.cx * t[2]
+    vt = view.fy * t[1] + view.cy * t[2]
+    # A voxel on along each axis of the grid.
+    step_x = (np.float32(ux * voxel), np.float32(vx * voxel), np.float32(r[6] * voxel))
+    step_y = (np.float32(uy * voxel), np.float32(vy * voxel), np.float32(r[7] * voxel))
+    step_z = (np.float32(uz * voxel), np.float32(vz * voxel), np.float32(r[8] * voxel))
+    # Half of two by four by eight voxels, along the axes of the camera.
+    half = 0.5 * voxel
+    middle = 3.5 * voxel
+    reach_u = np.float32(view.fx * half * (abs(r[0]) + 3.0 * abs(r[1]) + 7.0 * abs(r[2])))
+    reach_v = np.float32(view.fy * half * (abs(r[3]) + 3.0 * abs(r[4]) + 7.0 * abs(r[5])))
+    reach_z = np.float32(half * (abs(r[6]) + 3.0 * abs(r[7]) + 7.0 * abs(r[8])))
     cx = np.float32(view.cx)
     cy = np.float32(view.cy)
-    r = view.rotation
-    t = view.translation
-    step_x = np.float32(fx * r[2] * grid.voxel_m)
-    step_y = np.float32(fy * r[5] * grid.voxel_m)
-    step_z = np.float32(r[8] * grid.voxel_m)
-    # Half of two by two by eight voxels, along the axes of the camera.
-    half = 0.5 * grid.voxel_m
-    reach_x = np.float32(fx * half * (abs(r[0]) + abs(r[1]) + 7.0 * abs(r[2])))
-    reach_y = np.float32(fy * half * (abs(r[3]) + abs(r[4]) + 7.0 * abs(r[5])))
-    reach_z = np.float32(half * (abs(r[6]) + abs(r[7]) + 7.0 * abs(r[8])))
-    last_u = np.float32(width - 1)
-    last_v = np.float32(height - 1)
     near = nearness.ravel()
     trusted = trust.ravel()
-    row = np.int32(width)
-    right = np.uint32(1)
-    below = np.uint32(width)
+    flat_tiles = tiles.ravel()
     for block in prange(grid.blocks.shape[0]):
-        if verdicts[block] == UNTOUCHED:
+        verdict = verdicts[block]
+        if verdict == UNTOUCHED:
             continue
-        bx = grid.origin[0] + 8.0 * grid.voxel_m * grid.blocks[block, 0]
-        by = grid.origin[1] + 8.0 * grid.voxel_m * grid.blocks[block, 1]
-        bz = grid.origin[2] + 8.0 * grid.voxel_m * grid.blocks[block, 2]
-        middle = 3.5 * grid.voxel_m
+        bx = grid.origin[0] + 8.0 * voxel * grid.blocks[block, 0]
+        by = grid.origin[1] + 8.0 * voxel * grid.blocks[block, 1]
+        bz = grid.origin[2] + 8.0 * voxel * grid.blocks[block, 2]
         depth = r[6] * (bx + middle) + r[7] * (by + middle) + r[8] * (bz + middle) + t[2]
         sight = observation_weight(rule, depth)
-        carve = np.float32(rule.carve_weight) * sight
-        if verdicts[block] == EMPTY:
+        carve = np.float32(rule.carve_weight) * sight if verdict != SEEN else zero
+        if verdict == EMPTY:
             for column in range(block * 64, block * 64 + 64):
                 carved[column] += carve
             continue
-        for group in range(16):
-            # Two by two columns are sorted together.
-            corner_x = bx + grid.voxel_m * ((group >> 2) * 2)
-            corner_y = by + grid.voxel_m * ((group & 3) * 2)
-            mx = corner_x + 0.5 * grid.voxel_m
-            my = corner_y + 0.5 * grid.voxel_m
-            mz = bz + middle
-            x = np.float32(fx * (r[0] * mx + r[1] * my + r[2] * mz + t[0]))
-            y = np.float32(fy * (r[3] * mx + r[4] * my + r[5] * mz + t[1]))
-            z = np.float32(r[6] * mx + r[7] * my + r[8] * mz + t[2])
+        x0 = ramp() * step_z[0] + np.float32(ux * bx + uy * by + uz * bz + ut)
+        y0 = ramp() * step_z[1] + np.float32(vx * bx + vy * by + vz * bz + vt)
+        z0 = ramp() * step_z[2] + np.float32(r[6] * bx + r[7] * by + r[8] * bz + t[2])
+        mx = bx + half
+        my = by + 3.0 * half
+        mz = bz + middle
+        middle_x = np.float32(view.fx * (r[0] * mx + r[1] * my + r[2] * mz + t[0]))
+        middle_y = np.float32(view.fy * (r[3] * mx + r[4] * my + r[5] * mz + t[1]))
+        middle_z = np.float32(r[6] * mx + r[7] * my + r[8] * mz + t[2])
+        for group in range(8):
+            # Two by four columns are sorted together.
+            a = np.float32((group >> 1) * 2)
+            b = np.float32((group & 1) * 4)
+            z = middle_z + (a * step_x[2] + b * step_y[2])
+            x = middle_x + (a * (step_x[0] - cx * step_x[2]) + b * (step_y[0] - cx * step_y[2]))
+            y = middle_y + (a * (step_x[1] - cy * step_x[2]) + b * (step_y[1] - cy * step_y[2]))
             front = one / (z - reach_z)
             back = one / (z + reach_z)
-            left = x - reach_x
-            right_end = x + reach_x
-            upper = y - reach_y
-            lower = y + reach_y
-            said = _sort_box(
-                tiles,
-                left * (front if left < zero else back) + cx,
-                right_end * (back if right_end < zero else front) + cx,
-                upper * (front if upper < zero else back) + cy,
-                lower * (back if lower < zero else front) + cy,
+            said, whole = _sort_box(
+                flat_tiles,
+                tiles.shape,
+                size,
+                verdict == CHANGED,
+                (x - reach_u) * (front if x < reach_u else back) + cx,
+                (x + reach_u) * (back if x < -reach_u else front) + cx,
+                (y - reach_v) * (front if y < reach_v else back) + cy,
+                (y + reach_v) * (back if y < -reach_v else front) + cy,
                 z - reach_z,
                 z + reach_z,
                 truncation,
-                np.float32(width),
-                np.float32(height),
             )
             if said == UNTOUCHED:
                 continue
-            first = block * 64 + (group >> 2) * 16 + (group & 3) * 2
+            first = block * 64 + (group >> 1) * 16 + (group & 1) * 4
             if said == EMPTY:
-                carved[first] += carve
-                carved[first + 1] += carve
-                carved[first + 8] += carve
-                carved[first + 9] += carve
+                for member in range(4):
+                    carved[first + member] += carve
+                    carved[first + 8 + member] += carve
                 continue
-            for member in range(4):
-                column = first + (member >> 1) * 8 + (member & 1)
-                wx = corner_x + grid.voxel_m * (member >> 1)
-                wy = corner_y + grid.voxel_m * (member & 1)
-                px = np.float32(fx * (r[0] * wx + r[1] * wy + r[2] * bz + t[0]))
-                py = np.float32(fy * (r[3] * wx + r[4] * wy + r[5] * bz + t[1]))
-                z = np.float32(r[6] * wx + r[7] * wy + r[8] * bz + t[2])
-                tell_carved(column, truncation, limit, carved, distance, weight)
-                for n in range(8):
-                    here = z + np.float32(n) * step_z
-                    inverse = one / here
-                    u = (px + np.float32(n) * step_x) * inverse + cx
-                    v = (py + np.float32(n) * step_y) * inverse + cy
-                    if not ((u >= zero) & (v >= zero) & (u < last_u) & (v < last_v)):
-                        continue
-                    i = np.int32(u)
-                    j = np.int32(v)
-                    pixel = np.uint32(j * row + i)
-                    q00 = near[pixel]
-                    q01 = near[pixel + right]
-                    q10 = near[pixel + below]
-                    q11 = near[pixel + below + right]
-                    low = min(min(q00, q01), min(q10, q11))
-                    high = max(max(q00, q01), max(q10, q11))
-                    if low > zero and high - low < jump:
-                        # A plane is linear in the picture, in nearness.
-                        s = u - np.float32(i)
-                        w = v - np.float32(j)
-                        top = q00 + s * (q01 - q00)
-                        bottom = q10 + s * (q11 - q10)
-                        d = here * (one - here * (top + w * (bottom - top)))
-                        if d < -truncation:
-                            continue
-                        if d > truncation:
-                            d = truncation
-                            share = carve
-                        else:
-                            share = sight * min(
-                                min(trusted[pixel], trusted[pixel + right]),
-                                min(trusted[pixel + below], trusted[pixel + below + right]),
-                            )
-                    elif low * high != zero:
-                        # Several surfaces, or only a bound: empty as far as the nearest of them.
-                        if here * (one - here * max(high, -low)) <= truncation:
-                            continue
-                        d = truncation
-                        share = carve
-                    else:
-                        continue
-                    average_in(column * 8 + n, d, share, limit, distance, weight)
+            for member in range(8):
+                column = first + (member >> 2) * 8 + (member & 3)
+                c = a + np.float32(member >> 2)
+                e = b + np.float32(member & 3)
+                share, d = _observe(
+                    x0 + (c * step_x[0] + e * step_y[0]),
+                    y0 + (c * step_x[1] + e * step_y[1]),
+                    z0 + (c * step_x[2] + e * step_y[2]),
+                    near,
+                    trusted,
+                    size,
+                    bounds,
+                    sight,
+                    carve,
+                    edge_trust,
+                    whole,
+                )
+                if bits(share > zero) != 0:
+                    average_in(column, least(d, truncation), share, truncation, limit, carved, distance, weight)
 
 
 @njit(nogil=True, cache=True, parallel=True)
@@ -244,7 +286,7 @@ def integrate_color(grid, view, nearness, image, verdicts, rule, color, color_we
     r = view.rotation
     t = view.translation
     for block in prange(grid.blocks.shape[0]):
-        if verdicts[block] != CHANGED:
+        if verdicts[block] != SEEN and verdicts[block] != CHANGED:
             continue
         bx = grid.origin[0] + 8.0 * grid.voxel_m * grid.blocks[block, 0]
         by = grid.origin[1] + 8.0 * grid.voxel_m * grid.blocks[block, 1]

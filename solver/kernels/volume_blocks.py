@@ -8,10 +8,10 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from solver.kernels.nearness import TILE
+from solver.kernels.nearness import KNOWN, SURFACES, TILE, bound_box
 
-UNTOUCHED, CHANGED, EMPTY = 0, 1, 2
-"""What an image says of a block: nothing, something of its voxels, that all of it is empty space."""
+UNTOUCHED, SEEN, CHANGED, EMPTY = 0, 1, 2, 3
+"""What is to be told to a block: nothing, surfaces only, surfaces and empty space, that all of it is empty space."""
 
 
 class CameraView(NamedTuple):
@@ -28,13 +28,14 @@ class CameraView(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def touch_blocks(nearness, view, voxel_m, truncation_m, stride, base, block_index, blocks, count, box):
+def touch_blocks(nearness, tiles, view, voxel_m, truncation_m, base, block_index, blocks, count, box):
     """Numbers the blocks that lie within the truncation of a surface seen, and returns how many there are then.
 
-    nearness (H, W) float32, every `stride`-th pixel is looked at; base (3,) int64 the block that `block_index[0, 0, 0]`
-    stands for; blocks (capacity, 3) int32 places in `block_index`, of which `count` are in use; box (2, 3) int64 gets
-    the blocks that were wanted. Where they lie outside `block_index`, or `blocks` is full (more than its capacity is
-    returned), the caller makes room and calls again.
+    nearness (H, W) float32, tiles of `bound_tiles`: pixels are looked at that lie half a block or less apart,
+    but one of each tile at least; base (3,) int64 the block that `block_index[0, 0, 0]` stands for; blocks
+    (capacity, 3) int32 places in `block_index`, of which `count` are in use; box (2, 3) int64 gets the blocks that were
+    wanted. Where they lie outside `block_index`, or `blocks` is full (more than its capacity is returned), the caller
+    makes room and calls again.
     """
     r = view.rotation
     t = view.translation
@@ -49,8 +50,19 @@ def touch_blocks(nearness, view, voxel_m, truncation_m, stride, base, block_inde
     for n in range(3):
         box[0, n] = 1 << 40
         box[1, n] = -(1 << 40)
-    for y in range(0, nearness.shape[0], stride):
-        for x in range(0, nearness.shape[1], stride):
+    half_px = 4.0 * voxel_m * min(view.fx, view.fy)
+    for tile in range(tiles.shape[1] * (tiles.shape[2] - 8)):
+        row, column = divmod(tile, tiles.shape[2] - 8)
+        least_surface = tiles[0, row, column]
+        if not np.isfinite(least_surface):
+            continue
+        apart = half_px * least_surface
+        stride = 4 if apart >= 4.0 else 2 if apart >= 2.0 else 1
+        for member in range((TILE // stride) ** 2):
+            y = row * TILE + member // (TILE // stride) * stride
+            x = column * TILE + member % (TILE // stride) * stride
+            if y >= nearness.shape[0] or x >= nearness.shape[1]:
+                continue
             q = nearness[y, x]
             if q <= 0.0:
                 continue
@@ -92,16 +104,18 @@ def touch_blocks(nearness, view, voxel_m, truncation_m, stride, base, block_inde
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def sort_blocks(grid, view, tiles, height, width, truncation_m, verdicts):
-    """What an image says of every block of a grid: `UNTOUCHED`, `CHANGED` or `EMPTY`, verdicts (blocks,) uint8.
+def sort_blocks(grid, view, tiles, height, width, truncation_m, turn, verdicts):
+    """What an image tells every block of a grid: `UNTOUCHED`, `SEEN`, `CHANGED` or `EMPTY`, verdicts (blocks,) uint8.
 
-    tiles (Ty, Tx, 3) of `bound_tiles`. A block is empty where every pixel that it may fall on is known and sees past
-    it.
+    tiles of `bound_tiles`. A block is empty where every pixel that it may fall on is known and sees past it. turn (n,
+    of how many): it is told of empty space only at every m-th image, its own.
     """
+    now, every = turn
     r = view.rotation
     t = view.translation
     half = 3.5 * grid.voxel_m
     radius = half * np.sqrt(3.0)
+    flat = tiles.ravel()
     for block in prange(grid.blocks.shape[0]):
         verdicts[block] = UNTOUCHED
         px = grid.origin[0] + 8.0 * grid.voxel_m * grid.blocks[block, 0] + half
@@ -135,19 +149,12 @@ def sort_blocks(grid, view, tiles, height, width, truncation_m, verdicts):
         c1 = min(width - 1, int(u1) + 2) // TILE
         r0 = max(0, int(v0) - 1) // TILE
         r1 = min(height - 1, int(v1) + 2) // TILE
-        low = np.float32(np.inf)
-        high = np.float32(0.0)
-        whole = True
-        for a in range(r0, r1 + 1):
-            for b in range(c0, c1 + 1):
-                low = min(low, tiles[a, b, 0])
-                high = max(high, tiles[a, b, 1])
-                whole = whole and tiles[a, b, 2] > 0.0
-        if high <= 0.0:
+        carving = (block + now) % every == 0
+        low, high, whole = bound_box(flat, tiles.shape, KNOWN if carving else SURFACES, r0, r1, c0, c1)
+        if high <= 0.0 or 1.0 / low < z - ez - truncation_m:
             continue
-        if 1.0 / low < z - ez - truncation_m:
-            continue
-        if inside and whole and 1.0 / high > z + ez + truncation_m:
-            verdicts[block] = EMPTY
+        before = 1.0 / high > z + ez + truncation_m
+        if not carving:
+            verdicts[block] = UNTOUCHED if before else SEEN
         else:
-            verdicts[block] = CHANGED
+            verdicts[block] = EMPTY if before and inside and whole >= KNOWN else CHANGED

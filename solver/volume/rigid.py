@@ -26,8 +26,14 @@ REACH_PX = 2
 """How far an edge spoils the pixels beside it."""
 FRINGE_TRUST = 0.1
 """Weight of the pixels on the near side of an edge: mostly right, but not as often."""
+EDGE_TRUST = 0.01
+"""Weight of a single pixel where no four can be interpolated: it only decides where nothing better is seen."""
 UNKNOWN_EDGE = 0.025
 """The nearness [1/m] that stands for one pixel of disparity where the camera is not known (d455: 1 / (f B))."""
+
+
+NO_MASK = np.zeros((0, 0), np.uint8)
+NO_ERROR = np.zeros((0, 0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +67,7 @@ class _Picture:
         tiles = (-(-height // TILE), -(-width // TILE))
         self.nearness = np.zeros((height, width), np.float32)
         self.trust = np.zeros((height, width), np.float32)
-        self.everywhere = np.ones((height, width), np.uint8)
-        self.tiles = np.zeros((*tiles, 3), np.float32)
+        self.tiles = np.zeros((5, tiles[0], tiles[1] + 8), np.float32)
         self.ranges = np.zeros((*tiles, 2), np.float32)
         self.prediction = Prediction(
             np.zeros((height, width), np.float32),
@@ -89,6 +94,8 @@ class RigidVolume:
         self.noise = noise
         self.farthest_m = float(farthest_m)
         self.carve_weight = 0.1
+        self.carve_every = 2
+        """A block is told of empty space by one frame of so many, which then counts for all of them."""
         self.disparity_error: NDArray[np.float32] | None = None
         """The camera's lasting error [px], (H, W), taken off what is integrated; `refine` finds it."""
         self.frame_count = 0
@@ -130,14 +137,15 @@ class RigidVolume:
             raise InputError(f"the colour picture is {color.shape}, the depth image {depth.shape}: align them first")
         self.prepare(depth, intrinsics, mask, self.disparity_error)
         picture = self._picture
-        bound_tiles(picture.nearness, picture.tiles)
+        bound_tiles(picture.nearness, picture.trust, picture.tiles)
         rule = self.rule(intrinsics)
         sparse = self.sparse
-        sparse.touch(picture.nearness, view, self.truncation_m, 2)
+        sparse.touch(picture.nearness, picture.tiles, view, self.truncation_m)
         grid = sparse.grid
         verdicts = self._verdicts_for(sparse.block_count)
         height, width = depth.shape
-        sort_blocks(grid, view, picture.tiles, height, width, self.truncation_m, verdicts)
+        turn = self.frame_count % self.carve_every, self.carve_every
+        sort_blocks(grid, view, picture.tiles, height, width, self.truncation_m, turn, verdicts)
         integrate_volume(
             grid,
             view,
@@ -169,12 +177,11 @@ class RigidVolume:
         if mask is not None and mask.shape != depth.shape:
             raise InputError(f"the mask is {mask.shape}, the depth image {depth.shape}: they must be of one size")
         picture = self._picture_of(depth.shape)
-        surfaces = picture.everywhere if mask is None else np.ascontiguousarray(mask).astype(np.uint8, copy=False)
+        surfaces = NO_MASK if mask is None else np.ascontiguousarray(mask).astype(np.uint8, copy=False)
+        error = NO_ERROR if disparity_error is None else disparity_error
         pixel = self.disparity_pixel(intrinsics)
-        rule = NearnessRule(self.farthest_m, EDGE_PX * pixel, REACH_PX, FRINGE_TRUST)
-        find_nearness(np.ascontiguousarray(depth), surfaces, rule, picture.nearness, picture.trust)
-        if disparity_error is not None:
-            picture.nearness -= np.float32(pixel) * disparity_error * (picture.nearness > 0.0)
+        rule = NearnessRule(self.farthest_m, EDGE_PX * pixel, REACH_PX, FRINGE_TRUST, pixel)
+        find_nearness(np.ascontiguousarray(depth), surfaces, error, rule, picture.nearness, picture.trust)
         return picture.nearness, picture.trust
 
     def raycast(self, intrinsics: Intrinsics, T_wc: NDArray[np.float64]) -> Prediction:
@@ -213,7 +220,8 @@ class RigidVolume:
         pixel = self.disparity_pixel(intrinsics)
         growth = 0.0 if self.noise is None else self.noise.disparity_sigma_px * pixel
         floor = 0.0 if self.noise is None else float(self.noise.floor_m)
-        return VolumeRule(self.truncation_m, self.carve_weight, 1e6, CELL_PX * pixel, SIGMA_M, floor, growth)
+        carve = self.carve_weight * self.carve_every
+        return VolumeRule(self.truncation_m, carve, 1e6, CELL_PX * pixel, EDGE_TRUST, SIGMA_M, floor, growth)
 
     def disparity_pixel(self, intrinsics: Intrinsics) -> float:
         """Nearness [1/m] of a pixel of disparity."""
@@ -221,7 +229,7 @@ class RigidVolume:
 
     def _settle(self) -> None:
         settle_carved(
-            VolumeRule(self.truncation_m, 0.0, 1e6, 0.0, SIGMA_M, 0.0, 0.0),
+            VolumeRule(self.truncation_m, 0.0, 1e6, 0.0, 0.0, SIGMA_M, 0.0, 0.0),
             self.sparse.carved,
             self.sparse.distance,
             self.sparse.weight,

@@ -85,18 +85,21 @@ class SparseVolume:
         self._color = self._color_weight = None
         self.block_count = 0
 
-    def touch(self, nearness: NDArray[np.float32], view: CameraView, truncation_m: float, stride: int) -> None:
-        """Make room for what an image sees: blocks within `truncation_m` of the believed pixels of `nearness` (H, W).
+    def touch(
+        self, nearness: NDArray[np.float32], tiles: NDArray[np.float32], view: CameraView, truncation_m: float
+    ) -> None:
+        """Make room for what an image sees: blocks within `truncation_m` of the believed pixels of `nearness` (H, W),
+        whose bounds are `tiles` (`bound_tiles`).
 
         Raises `InputError` where that would be larger than any room.
         """
         while True:
             count = touch_blocks(
                 nearness,
+                tiles,
                 view,
                 self.voxel_m,
                 truncation_m,
-                stride,
                 self._base,
                 self._index,
                 self._blocks,
@@ -112,7 +115,7 @@ class SparseVolume:
             if not full and not outside:
                 return
             if full:
-                self._reserve(max(256, len(self._blocks) * 3 // 2))
+                self._reserve(max(1024, len(self._blocks) * 3 // 2))
             if outside:
                 self._widen(low, high)
 

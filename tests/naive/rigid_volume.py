@@ -40,11 +40,13 @@ def observe(point, T_cw, camera, near, trust, rule):
     four = near[j : j + 2, i : i + 2]
     sight = rule.sigma_m**2 / (rule.error_floor_m**2 + (rule.error_growth * z * z) ** 2)
     s, t = u - i, v - j
+    nearest = four[int(t >= 0.5), int(s >= 0.5)]
     if four.min() > 0.0 and np.ptp(four) < rule.cell_jump:
         q = np.array([1.0 - t, t]) @ four @ np.array([1.0 - s, s])
         share = sight * trust[j : j + 2, i : i + 2].min()
-    elif (four != 0.0).all():
-        q, share = np.abs(four).max(), 0.0
+    elif nearest != 0.0:
+        q = abs(nearest)
+        share = sight * rule.edge_trust if nearest > 0.0 else 0.0
     else:
         return None
     d = z * (1.0 - z * q)
@@ -93,3 +95,20 @@ def march(distance_at, origin, direction, far, step=2e-4):
         if len(enters)
         else 0.0
     )
+
+
+def tile_bounds(near, trust, side):
+    """Five bounds of every tile: of surfaces, of all that is known, and what holds of all pixels."""
+    height, width = near.shape
+    bounds = np.zeros((5, -(-height // side), -(-width // side)))
+    for a in range(bounds.shape[1]):
+        for b in range(bounds.shape[2]):
+            q = near[a * side : (a + 1) * side, b * side : (b + 1) * side]
+            sure = trust[a * side : (a + 1) * side, b * side : (b + 1) * side] == 1.0
+            surfaces, known = q[q > 0.0], np.abs(q[q != 0.0])
+            bounds[0, a, b] = surfaces.min() if len(surfaces) else np.inf
+            bounds[1, a, b] = surfaces.max() if len(surfaces) else 0.0
+            bounds[2, a, b] = known.min() if len(known) else np.inf
+            bounds[3, a, b] = known.max() if len(known) else 0.0
+            bounds[4, a, b] = 2.0 if sure.all() else 1.0 if (q != 0.0).all() else 0.0
+    return bounds
