@@ -59,6 +59,9 @@ def remember_shopper(canaries: Canaries, shopper: Shopper) -> None:
     canaries.add("surface of the body's paint", shopper.paint.surface)
     if shopper.scan is not None:
         canaries.add("scanned colours", np.ascontiguousarray(shopper.scan.reconstruction.vertex_colors))
+    if shopper.paint.picture is not None:
+        canaries.add("atlas", shopper.paint.picture.color)
+        canaries.add("atlas in the driver", cv2.cvtColor(shopper.paint.picture.color, cv2.COLOR_RGB2BGRA))
 
 
 def remember_frame(canaries: Canaries, frame: Frame, person: np.ndarray | None) -> None:

@@ -38,6 +38,7 @@ def run(json: bool) -> dict:
     result: dict[str, Any] = {"renderer": context.renderer, "size": list(SIZE)}
     for name in TIERS:
         result[name] = _time_tier(context, name, rest, vertices, garment)
+    result["scanned"] = _time_scanned(context, rest, vertices)
     result["mirror"] = _time_glass(context, vertices, garment)
     faces = load_body_model().faces
     result["ambient_visibility_ms"] = _least_ms(lambda: ambient_visibility(vertices, faces), 3)
@@ -46,7 +47,7 @@ def run(json: bool) -> dict:
             f"{context.renderer}, {SIZE[0]}x{SIZE[1]}, processor time of all cores, ms (with a graphics card only the"
         )
         print("wall clock counts)")
-        for name in (*TIERS, "mirror"):
+        for name in (*TIERS, "scanned", "mirror"):
             for stage, milliseconds in result[name].items():
                 print(f"  {name:10s} {stage:34s} {milliseconds:7.1f}")
         print(f"  ambient visibility of a body                  {result['ambient_visibility_ms']:7.1f}")
@@ -93,6 +94,34 @@ def _time_tier(context: Context, name: str, rest: RestBody, vertices: np.ndarray
     times["backdrop"] = total
     display.close()
     return times
+
+
+def _time_scanned(context: Context, rest: RestBody, vertices: np.ndarray) -> dict[str, float]:
+    """A body in colours that a camera saw, undressed, in the software tier: by vertices and with an atlas, in turn."""
+    model = load_body_model()
+    rng = np.random.default_rng(0)
+    colors = rng.integers(60, 200, (model.vertex_count, 3), np.uint8)
+    atlas = rng.integers(60, 200, (1024, 1024, 3), np.uint8)
+    displays = {}
+    for name, picture in (("colours of vertices", None), ("atlas", atlas)):
+        display = Display(SIZE, headless=True, quality="software", context=context)
+        display.stage.set_body(model.faces, rest.vertices, paint_body(model, rest, scanned=colors, atlas=picture))
+        display.stage.update_body(vertices)
+        display.stage.camera.frame_body(vertices)
+        display.show_stage(mirrored=True)
+        displays[name] = display
+    times = dict.fromkeys(displays, np.inf)
+    for _ in range(3):
+        for name, display in displays.items():
+
+            def move(display: Display = display) -> None:
+                display.stage.update_body(vertices)
+                display.draw()
+
+            times[name] = min(times[name], _processor_ms(move, FRAMES["software"]))
+    for display in displays.values():
+        display.close()
+    return {f"whole frame, {name}": value for name, value in times.items()}
 
 
 def _time_glass(context: Context, vertices: np.ndarray, garment: Garment) -> dict[str, float]:

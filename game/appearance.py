@@ -10,10 +10,15 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix, diags
 
 from game.materials import linear
+from solver.atlas.layout import texture_coordinates
 from solver.body import BodyModel, RestBody
 from solver.clothing import cloth_likeness
 
 SRGB = tuple[int, int, int]
+BRIGHTEST_WHITE = 1.35
+"""Of the eyes, times the face's brightness, sRGB: in a dim picture bright ones would stare."""
+IRIS_LEVELS = 18.0, 150.0
+"""Between which an iris' colour lies, of 255."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,7 @@ class Look:
     skin: SRGB = (206, 160, 134)
     hair: SRGB = (52, 38, 30)
     iris: SRGB = (96, 66, 42)
+    sclera: SRGB = (182, 173, 167)
     base_layer: SRGB = (92, 97, 104)
     """What a body without a garment wears: a close-fitting athletic suit to the thighs."""
 
@@ -34,6 +40,17 @@ class Eye(NamedTuple):
     """[m], shape (3,), frame b."""
     gaze: NDArray[np.float64]
     """Unit vector to the pupil."""
+
+
+class BodyPicture(NamedTuple):
+    """Colours of the whole body as one picture."""
+
+    color: NDArray[np.uint8]
+    """sRGB, shape (N, N, 3), row 0 at the top."""
+    uv: NDArray[np.float32]
+    """Texture coordinates, v from the top, shape (T, 2)."""
+    uv_faces: NDArray[np.int32]
+    """Their indices at the corners of the body's triangles, shape (F, 3)."""
 
 
 class BodyPaint(NamedTuple):
@@ -50,6 +67,8 @@ class BodyPaint(NamedTuple):
     look: Look
     scanned: bool
     """The colours are a camera's: clothes as worn, no base layer."""
+    picture: BodyPicture | None = None
+    """The same colours in detail; None where there are only those of the vertices."""
 
     @property
     def inputs(self) -> dict[str, object]:
@@ -61,6 +80,7 @@ class BodyPaint(NamedTuple):
             "gaze_left": tuple(map(float, left.gaze)),
             "gaze_right": tuple(map(float, right.gaze)),
             "iris_color": linear(self.look.iris),
+            "sclera_color": linear(self.look.sclera),
             "hair_color": linear(self.look.hair),
             "suit_color": linear(self.look.base_layer),
             "suit": 0.0 if self.scanned else 1.0,
@@ -73,13 +93,16 @@ def paint_body(
     look: Look | None = None,
     scanned: NDArray[np.uint8] | None = None,
     ambient: NDArray[np.float32] | None = None,
+    atlas: NDArray[np.uint8] | None = None,
 ) -> BodyPaint:
     """Appearance of the body that is `body` at rest.
 
     `scanned` (V, 3) uint8 are colours that a camera saw, clothes as worn and all; without them `look` colours the
-    regions and a base layer is worn. `ambient` (V,) 0..1 is the share of the surroundings each vertex sees.
+    regions and a base layer is worn. `atlas` (N, N, 3) uint8 holds them in detail, as `solver.atlas` lays it out.
+    `ambient` (V,) 0..1 is the share of the surroundings each vertex sees.
     """
-    look = look or Look()
+    if look is None:
+        look = Look() if scanned is None or atlas is None else _eyes_as_seen(model, scanned, atlas)
     rest = body.vertices
     smooth = _neighbour_mean(model)
     hair = _soft(model.in_region("scalp"), smooth, 1)
@@ -105,7 +128,25 @@ def paint_body(
         find_eyes(model, rest),
         look,
         scanned is not None,
+        None if atlas is None else BodyPicture(atlas, texture_coordinates(model), model.uv_faces),
     )
+
+
+def _eyes_as_seen(model: BodyModel, scanned: NDArray[np.uint8], atlas: NDArray[np.uint8]) -> Look:
+    """Eyes are drawn, for a camera sees no more than a few pixels of them: in the colour that it saw of the irises, and
+    the whites no brighter beside the face than they can be."""
+    uv = texture_coordinates(model)
+    irises = np.unique(model.uv_faces[model.in_region("irises")[model.faces]])
+    texels = np.clip((uv[irises] * len(atlas)).astype(int), 0, len(atlas) - 1)
+    seen = atlas[texels[:, 1], texels[:, 0]].astype(float)
+    # Lids and whites are in the same pixels.
+    seen = np.median(seen[np.argsort(seen.sum(1))[: len(seen) // 3]], axis=0)
+    skin = model.in_region("skin") & (model.part_labels == model.part("head"))
+    face = float(np.median(scanned[skin].astype(float).mean(1)))
+    white = np.array(Look().sclera, float)
+    white *= min(1.0, BRIGHTEST_WHITE * face / white.mean())
+    red, green, blue = (int(level) for level in np.clip(seen, *IRIS_LEVELS))
+    return Look(iris=(red, green, blue), sclera=(int(white[0]), int(white[1]), int(white[2])))
 
 
 def _region_colors(look: Look, count: int, masks: dict[str, NDArray]) -> NDArray[np.float32]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from game.appearance import BodyPaint, paint_body
 from game.export.glb import write_body_glb
@@ -19,6 +18,7 @@ from game.measurements import MeasurementReport, make_report, to_json
 from game.protocol.engine import Graphics
 from game.scan import Scan
 from solver.ambient import ambient_visibility
+from solver.atlas.sampling import colors_near
 from solver.body import BodyModel
 from solver.errors import InputError
 
@@ -35,8 +35,8 @@ def write_scan(out: Path, scan: Scan, model: BodyModel, graphics: Graphics) -> d
     paint = paint_scan(scan, model)
     content = to_json(scan_report(scan))
     colors = None
-    if body.vertex_colors is not None:
-        colors = body.vertex_colors[cKDTree(body.vertices).query(surface.vertices)[1]]
+    if body.atlas is not None:
+        colors = colors_near(model, body.vertices, body.atlas.color, surface.vertices)
     try:
         out.mkdir(parents=True, exist_ok=True)
         making = Path(tempfile.mkdtemp(prefix=".scan-", dir=out))
@@ -87,7 +87,8 @@ def paint_scan(scan: Scan, model: BodyModel) -> BodyPaint:
     """The body in the colours that the camera saw, shaded where it hides itself from the light."""
     body = scan.reconstruction
     ambient = ambient_visibility(body.vertices, model.faces)
-    return paint_body(model, body.rest, scanned=body.vertex_colors, ambient=ambient)
+    atlas = None if body.atlas is None else body.atlas.color
+    return paint_body(model, body.rest, scanned=body.vertex_colors, ambient=ambient, atlas=atlas)
 
 
 def notes(scan: Scan) -> list[str]:

@@ -14,6 +14,7 @@ uniform vec3 eye_right;
 uniform vec3 gaze_left;     // unit vectors from there to the pupils
 uniform vec3 gaze_right;
 uniform vec3 iris_color;    // linear
+uniform vec3 sclera_color;
 uniform vec3 suit_color;    // linear; the base layer of a body that no camera has seen
 uniform float suit;         // 1 where it is worn, 0 for a scan
 uniform vec3 hair_color;    // linear
@@ -22,6 +23,10 @@ in vec3 world_normal;
 in vec3 anchor;
 in vec4 paint;
 in vec4 kind;
+#ifdef ATLAS
+uniform sampler2D atlas;    // sRGB that arrives linear
+in vec2 spot;
+#endif
 out vec4 result;
 
 #ifdef EYES
@@ -38,7 +43,7 @@ vec3 eye_albedo(vec3 p) {
     float angle = atan(aside.z, aside.x);
     iris *= 0.85 + 0.15 * sin(angle * 23.0 + 2.0 * sin(angle * 7.0));
 #endif
-    vec3 white = vec3(0.47, 0.42, 0.39) - vec3(0.08, 0.14, 0.15) * smoothstep(1.4, 2.6, r);
+    vec3 white = sclera_color * (1.0 - vec3(0.17, 0.33, 0.38) * smoothstep(1.4, 2.6, r));
     vec3 seen = mix(iris, white, smoothstep(0.90, 1.10, r));
     return mix(vec3(0.004), seen, smoothstep(0.32, 0.42, r));
 }
@@ -46,7 +51,11 @@ vec3 eye_albedo(vec3 p) {
 
 void main() {
     vec3 n = normalize(world_normal);
+#ifdef ATLAS
+    vec3 albedo = texture(atlas, spot).rgb;
+#else
     vec3 albedo = to_linear(paint.rgb);
+#endif
     float hem = max(fwidth(kind.y), 0.01);
     float suited = suit * smoothstep(0.5 - hem, 0.5 + hem, kind.y);
     float hair = kind.x;

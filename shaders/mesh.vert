@@ -10,6 +10,10 @@ out vec3 world_normal;
 in vec3 rest;       // position at rest [m], frame b: where detail is anchored
 in vec4 color;      // sRGB; alpha: ambient visibility
 in vec4 surface;    // how much hair, cloth, wet, eye
+#ifdef ATLAS
+in vec2 place;      // in the picture of the body's colours
+out vec2 spot;
+#endif
 out vec3 anchor;
 out vec4 paint;
 out vec4 kind;
@@ -30,6 +34,9 @@ void main() {
     anchor = rest;
     paint = color;
     kind = surface;
+#ifdef ATLAS
+    spot = place;
+#endif
 #else
     pattern = panel;
     edge = trim;

@@ -14,9 +14,16 @@ uniform vec3 suit_color;    // linear
 uniform vec3 hair_color;
 in vec4 color;              // sRGB; alpha: ambient visibility
 in vec4 surface;            // how much hair, cloth, wet, eye
+#ifdef ATLAS
+in vec2 place;              // in the picture of the body's colours
+out vec2 spot;
+out vec3 dark;
+out vec3 slope;
+#else
 out vec3 bare;
 out vec3 suited;
 out float worn;
+#endif
 #else
 #include "textile.glsl"
 uniform vec3 ground;        // linear albedo
@@ -47,9 +54,19 @@ void main() {
     float cloth = mix(surface.y, smoothstep(0.4, 0.6, surface.y), suit);
     float skin = (1.0 - hair) * (1.0 - cloth);
     SkinLight light = light_skin(world, normal, visible, hair, cloth, skin, surface.z, color.a, 1.0);
+#ifdef ATLAS
+    // What the light makes of a colour is nearly a straight line about the vertex's own.
+    vec3 low = max(color.rgb - 0.2, 0.0), high = min(color.rgb + 0.2, 1.0);
+    vec3 lit_low = to_screen(to_linear(low) * light.diffuse + light.specular);
+    vec3 lit_high = to_screen(to_linear(high) * light.diffuse + light.specular);
+    slope = (lit_high - lit_low) / (high - low);
+    dark = lit_low - slope * low;
+    spot = place;
+#else
     bare = to_screen(mix(to_linear(color.rgb), hair_color, hair) * light.diffuse + light.specular);
     suited = to_screen(suit_color * light.diffuse + light.specular);
     worn = surface.y;
+#endif
 #else
     ClothLight light = light_cloth(world, normal, visible, ambient, false);
     as_ground = to_screen(ground * light.diffuse + light.shine);

@@ -78,7 +78,7 @@ class HairLook:
     reach_m: float
     """How far below the nape hair is looked for."""
 
-    def likeness(self, colors: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def likeness(self, colors: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
         """0 skin .. 1 hair for sRGB `colors` (..., 3), shape (...)."""
         feature = _features(colors)
         to_skin = np.linalg.norm(feature - self.skin, axis=-1)
@@ -86,7 +86,9 @@ class HairLook:
         return (1.0 / (1.0 + np.exp((to_hair - to_skin) / SOFTNESS))).astype(np.float32)
 
 
-def learn_hair(zones: HairZones, vertices: NDArray[np.int32], colors: NDArray[np.uint8]) -> HairLook | None:
+def learn_hair(
+    zones: HairZones, vertices: NDArray[np.int32], colors: NDArray[np.uint8] | NDArray[np.float32]
+) -> HairLook | None:
     """What hair looks like, from sRGB `colors` (N, 3) seen at the model's `vertices` (N,); None where there is none.
 
     Hair is what the scalp's pixels have and the face's have not.

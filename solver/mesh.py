@@ -35,6 +35,44 @@ def thinned_faces(vertices: NDArray[np.float32], faces: NDArray[np.int32], cell_
     key = (cells[:, 0] * span[1] + cells[:, 1]) * span[2] + cells[:, 2]
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
     moved = first[inverse.ravel()][faces]
+    return _told_apart(moved)
+
+
+def thinned_cut_faces(
+    vertices: NDArray[np.float32],
+    source: NDArray[np.int32],
+    uv: NDArray[np.float32],
+    faces: NDArray[np.int32],
+    cell_m: float,
+    across_cuts: float,
+) -> NDArray[np.int32]:
+    """As `thinned_faces`, of a mesh whose texture is cut: nothing is torn, and no triangle spans a cut.
+
+    `faces` (F, 3) index copies (N,) of `vertices` (V, 3) [m]: copy i is of vertex `source[i]`, ascending, and lies at
+    `uv[i]` in the texture. Of the vertices in a cell one that the texture is cut at, if there is any, stands for all;
+    a copy moves to that one's nearest copy. Vertices that would move by more than `across_cuts` in the texture stay.
+    """
+    cells = np.floor(vertices / cell_m).astype(np.int64)
+    copies = np.bincount(source, minlength=len(vertices))
+    order = np.lexsort((np.arange(len(vertices)), -copies, *cells.T))
+    begins = np.append(True, (np.diff(cells[order], axis=0) != 0).any(1))
+    chosen = np.empty(len(vertices), np.int64)
+    chosen[order] = order[begins][np.cumsum(begins) - 1]
+    starts = np.searchsorted(source, np.arange(len(vertices) + 1))
+    target, way = np.arange(len(source)), np.full(len(source), np.inf)
+    for k in range(int(copies.max())):
+        copy = np.minimum(starts[chosen[source]] + k, starts[chosen[source] + 1] - 1)
+        distance = np.abs(uv[copy] - uv).max(1)
+        nearer = distance < way
+        target[nearer], way[nearer] = copy[nearer], distance[nearer]
+    staying = np.zeros(len(vertices), bool)
+    staying[source[way > across_cuts]] = True
+    target = np.where(staying[source], np.arange(len(source)), target)
+    return _told_apart(target[faces])
+
+
+def _told_apart(moved: NDArray) -> NDArray[np.int32]:
+    """Those of the triangles (F, 3) whose corners differ, once each."""
     kept = moved[(moved[:, 0] != moved[:, 1]) & (moved[:, 1] != moved[:, 2]) & (moved[:, 2] != moved[:, 0])]
     _, once = np.unique(np.sort(kept, 1), axis=0, return_index=True)
     return kept[np.sort(once)].astype(np.int32)

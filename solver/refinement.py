@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from solver.atlas.color_atlas import AtlasPainter, ColorAtlas
 from solver.batch_alignment import BatchAlignment
 from solver.body import BodyModel, RestBody, joint_transforms, shape_body, skin
 from solver.errors import TrackingLostError
@@ -24,7 +25,6 @@ from solver.model_fit import ModelFit
 from solver.pieces import complete
 from solver.surface_sweeps import SurfaceSweeps
 from solver.types import DepthNoise, Mesh, read_only
-from solver.vertex_color import VertexColors
 
 VIEWS_A_PIECE = 4
 FULL_VIEWS = 3.0
@@ -75,8 +75,8 @@ class Reconstruction:
     """0 inferred .. 1 seen, at `vertices`, (V,)."""
     part_coverage: Mapping[str, float]
     """Mean coverage of each part of the body."""
-    vertex_colors: NDArray[np.uint8] | None
-    """sRGB of `vertices`, (V, 3); None where the frames have no colour."""
+    atlas: ColorAtlas | None
+    """Colours as the camera saw them; None where the frames have no colour."""
     standing: NDArray[np.float32]
     """The model's vertices at the heights above the floor that they had while the person stood, upright [m], (V, 3)."""
     height_m: float
@@ -89,6 +89,11 @@ class Reconstruction:
     """Share of the turn's 36 directions from which the person was seen."""
     seconds: Mapping[str, float]
     """Time spent by stage [s]; empty without a clock."""
+
+    @property
+    def vertex_colors(self) -> NDArray[np.uint8] | None:
+        """sRGB of `vertices`, (V, 3); None where the frames have no colour."""
+        return None if self.atlas is None else self.atlas.vertex_colors
 
 
 Progress = Callable[[str, float], None]
@@ -144,8 +149,8 @@ class _Refinement:
         self._clock = clock
         self._seconds: dict[str, float] = {}
         self._steps_done = 0
-        # Surface and hair are swept once more than it is refined; colour.
-        self._steps = len(settings.shape_steps) + settings.sweeps * (settings.own_steps + 1) + settings.surface + 3
+        # Surface and hair are swept once more than it is refined; pictures and colour.
+        self._steps = len(settings.shape_steps) + settings.sweeps * (settings.own_steps + 1) + settings.surface + 4
 
     def run(self) -> Generator[tuple[str, float], None, Reconstruction]:
         settings = self.settings
@@ -181,7 +186,10 @@ class _Refinement:
         fused = (yield from self._fuse(rest, batch)) if settings.surface else None
         yield self._at("colour")
         with self._stage("colour"):
-            colors, levels = self._look_again(batch, rest)
+            painter, levels = self._look_again(batch, rest)
+        yield self._at("colour")
+        with self._stage("colour"):
+            atlas = painter.paint() if painter.view_count else None
         yield self._at("colour")
         head = np.flatnonzero(self.model.part_labels == self.model.part("head"))
         heights = levels[:, head].max(1)
@@ -204,7 +212,7 @@ class _Refinement:
             shape=read_only(batch.shape.copy()),
             coverage=read_only(coverage),
             part_coverage={name: float(coverage[labels == n].mean()) for n, name in enumerate(self.model.part_names)},
-            vertex_colors=colors,
+            atlas=atlas,
             standing=read_only(np.column_stack([fitted[:, :2], np.median(levels, 0)]).astype(np.float32)),
             height_m=float(np.median(heights)),
             height_std_m=float(np.hypot(spread / np.sqrt(len(heights)), 0.002)),
@@ -265,10 +273,10 @@ class _Refinement:
                 volume.integrate(frame.depth, frame.intrinsics, T_cw, transforms, self.noise, person)
             return volume.surface()
 
-    def _look_again(self, batch: BatchAlignment, rest: RestBody) -> tuple[NDArray[np.uint8] | None, NDArray]:
-        """Colours of the vertices, and their heights above the floor in every keyframe [m], (keyframes, V)."""
-        painter = VertexColors(self.model)
-        painted = False
+    def _look_again(self, batch: BatchAlignment, rest: RestBody) -> tuple[AtlasPainter, NDArray]:
+        """The pictures for the atlas, and heights of the vertices above the floor in every keyframe [m], (keyframes,
+        V)."""
+        painter = AtlasPainter(self.model, self.noise)
         levels = []
         for keyframe, state in zip(self.keyframes, batch.states, strict=True):
             frame = keyframe.observation.frame
@@ -278,9 +286,9 @@ class _Refinement:
             levels.append(vertices[:, 2] - floor)
             if frame.color is not None:
                 T_cw = np.linalg.inv(keyframe.T_wc).astype(np.float32)
-                painter.add(frame.color, frame.intrinsics, vertices @ T_cw[:3, :3].T + T_cw[:3, 3])
-                painted = True
-        return read_only(painter.colors()) if painted else None, np.array(levels)
+                vertices_c = vertices @ T_cw[:3, :3].T + T_cw[:3, 3]
+                painter.add(frame.color, frame.depth, frame.intrinsics, vertices_c, keyframe.observation.mask)
+        return painter, np.array(levels)
 
     def _at(self, name: str, part: float = 0.0) -> tuple[str, float]:
         """How far the work is when `part` of the stage `name` is done."""

@@ -39,6 +39,7 @@ def make_profile(seed=0, vertices=5, joints=2, coefficients=3, created=NOW, days
         RestBody(rng.normal(size=(vertices, 3)).astype(np.float32), rng.normal(size=(joints, 3))),
         rng.normal(size=(vertices, 3)).astype(np.float32),
         rng.integers(0, 256, (vertices, 3), np.uint8),
+        rng.integers(0, 256, (4, 4, 3), np.uint8),
         Consent.to("Kept until you say so.", "1", ("keep", "fit"), created),
         created,
         created + days * DAY_S,

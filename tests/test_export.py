@@ -22,8 +22,9 @@ from game.export.gltf import GLTF_FROM_BODY
 from game.export.lettering import break_lines, text_width, write
 from game.export.ply import write_ply
 from game.export.report import GROUPS, TAPE, View, compose_report, write_report
-from game.export.texture import bake_texture, texture_coordinates
+from game.export.texture import bake_texture
 from game.materials import Print, PrintKind
+from solver.atlas.layout import atlas_layout, texture_coordinates
 from solver.body import canonical_pose, joint_transforms, shape_body, skin
 from solver.errors import InputError, UsageError
 from solver.types import Intrinsics
@@ -170,6 +171,22 @@ def test_texture_holds_the_scanned_colours():
     error = np.abs(picture[texels[:, 1], texels[:, 0]].astype(int) - smooth[position])[compared]
     assert np.median(error) < 3
     assert np.percentile(error, 95) < 16
+
+
+def test_texture_of_a_scan_with_an_atlas_is_that_atlas():
+    rng = np.random.default_rng(3)
+    atlas = cv2.resize(rng.integers(40, 200, (40, 40, 3), np.uint8), (256, 256), interpolation=cv2.INTER_CUBIC)
+    paint = paint_body(MODEL, BODY, scanned=np.full((MODEL.vertex_count, 3), 128, np.uint8), atlas=atlas)
+    same_size = bake_texture(MODEL, BODY.vertices, paint, 256)
+    eyes = MODEL.in_region("eyes", "irises", "pupils")[MODEL.faces].all(1)
+    layout = atlas_layout(MODEL, 256)
+    skin = (layout.triangle >= 0) & ~eyes[layout.triangle]
+    np.testing.assert_array_equal(same_size[skin], atlas[skin])
+    # Eyes are drawn: a pupil, a white.
+    drawn = same_size[(layout.triangle >= 0) & eyes[layout.triangle]].mean(1)
+    assert drawn.min() < 30 < 120 < drawn.max()
+    larger = bake_texture(MODEL, BODY.vertices, paint, 512)
+    assert np.abs(cv2.resize(larger, (256, 256), interpolation=cv2.INTER_AREA).astype(int) - atlas)[skin].mean() < 8
 
 
 def test_texture_has_eyes_and_no_holes():

@@ -24,11 +24,12 @@ from game.profiles.profile import Profile
 from game.profiles.store import ProfileStore
 from game.scan import Scan
 from main import main
+from solver.atlas.color_atlas import ColorAtlas
 from solver.body import shape_body
 from solver.errors import InputError
 from solver.measures import Measurement, Measurements
 from solver.refinement import Reconstruction
-from solver.types import Ground, Intrinsics, Mesh
+from solver.types import Ground, Intrinsics, Mesh, read_only
 from tests.profiles import NOW, PASSPHRASE, WEAK, make_profile, same, secret
 from tests.test_house import ROOT
 
@@ -252,7 +253,7 @@ def make_scan(body):
         shape=shape,
         coverage=np.ones(len(vertices), np.float32),
         part_coverage={},
-        vertex_colors=colors,
+        atlas=ColorAtlas(read_only(np.full((8, 8, 3), 90, np.uint8)), np.full((8, 8), 255, np.uint8), colors),
         standing=vertices,
         height_m=1.7512,
         height_std_m=0.002,
@@ -279,6 +280,7 @@ def test_from_a_scan_in_memory(place, body):
     assert again.measurements.value("height") == 1751.2
     assert again.outfit == kept.outfit
     assert np.array_equal(again.vertices, scan.reconstruction.vertices)
+    assert np.array_equal(again.atlas, scan.reconstruction.atlas.color)
 
 
 def test_writing_fails_whole(tmp_path, body, monkeypatch):

@@ -64,6 +64,19 @@ def test_a_body_without_colours_and_outfit():
     assert same(profile, Profile.decode(profile.encode()))
 
 
+def test_profiles_from_before_the_atlas_are_read():
+    members = members_of(make_profile())
+    del members["atlas.npy"]
+    content = json.loads(members["profile.json"])
+    content["version"] = 1
+    del content["body"]["texels"]
+    members["profile.json"] = json.dumps(content).encode()
+    profile = decode(members)
+    assert profile.atlas is None
+    assert profile.vertex_colors is not None
+    assert same(profile, Profile.decode(profile.encode()))
+
+
 def test_any_tar_unpacks_it_and_numpy_reads_it():
     profile = make_profile()
     with tarfile.open(fileobj=io.BytesIO(bytes(profile.encode()))) as tar:
@@ -122,6 +135,10 @@ def test_a_refused_archive_is_zeroed():
         {"body__coefficients": 10**400},
         {"body__colored": False},
         {"body__colored": 1},
+        {"body__texels": 0},
+        {"body__texels": 3},
+        {"body__texels": 5000},
+        {"body__texels": None},
         {"body__topology": ["a"]},
         {"body": []},
     ],
@@ -188,7 +205,7 @@ def test_members_too_many_or_too_few_are_refused():
 
 def test_a_later_profile_is_named():
     with pytest.raises(NewerVersionError):
-        decode(with_json(version=2))
+        decode(with_json(version=3))
 
 
 def test_what_json_cannot_say_is_not_sealed():

@@ -229,7 +229,7 @@ def test_travelling_as_age(store, path, tmp_path):
 def needles():
     """What must never lie in the store in clear."""
     words = [NAME, "1752.2", "1014.7", "chest_girth", "height", "tshirt", "jersey", "measurements", "NUMPY", "consent"]
-    arrays = [OLD.rest.vertices, OLD.rest.joints, OLD.vertices, OLD.shape, OLD.vertex_colors]
+    arrays = [OLD.rest.vertices, OLD.rest.joints, OLD.vertices, OLD.shape, OLD.vertex_colors, OLD.atlas]
     return [word.encode() for word in words] + [array.tobytes()[:12] for array in arrays]
 
 

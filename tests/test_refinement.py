@@ -7,18 +7,16 @@ import pytest
 
 from solver.alignment import Articulation
 from solver.batch_alignment import BatchAlignment
-from solver.body import RestBody, canonical_pose, joint_transforms, rotation_matrices, shape_body, skin
+from solver.body import canonical_pose, joint_transforms, rotation_matrices, shape_body, skin
 from solver.errors import TrackingLostError
 from solver.fusion import outer_faces
 from solver.hair import scalp_vertices
-from solver.kernels.blend_colors import blend_colors
 from solver.keyframes import Keyframe, KeyframeSelector, facing_angle
 from solver.measures import measure_body
 from solver.model_fit import cotangent_laplacian
 from solver.refinement import RefinementSettings, reconstruct
 from solver.surface import outside_vertices, unique_edges
 from solver.types import BodyState, Frame, Intrinsics, Observation
-from solver.vertex_color import VertexColors
 from tests.shapes import sphere
 from tests.shoppers import CAMERA, MODEL, NOISE, Shopper
 
@@ -107,6 +105,9 @@ def test_result_is_whole(result):
     assert len(found.surface_coverage) == len(found.surface.vertices)
     assert found.vertex_colors is not None
     assert np.abs(found.vertex_colors.astype(int) - (200, 120, 40)).max() <= 1
+    assert found.atlas is not None
+    assert np.abs(found.atlas.color.astype(int) - (200, 120, 40)).max() <= 1
+    assert found.atlas.seen.max() == 255
     assert not found.vertices.flags.writeable
     assert told == sorted(told)
     assert told[-1] == 1.0
@@ -201,37 +202,3 @@ def test_laplacian_of_a_sphere_has_its_known_eigenfunctions():
     assert areas.sum() == pytest.approx(4.0 * np.pi * 0.01, rel=0.01)
     assert z @ (laplacian @ z) / (z @ (areas * z)) == pytest.approx(2.0 / 0.01, rel=0.02)
     assert np.abs(laplacian @ np.ones(len(z))).max() < 1e-9
-
-
-def test_vertices_take_the_colour_that_is_seen_there():
-    """The obvious twin: bilinear colour at the projection, weighted by a power of the cosine."""
-    rng = np.random.default_rng(0)
-    camera = Intrinsics(64, 48, 60.0, 60.0, 31.5, 23.5)
-    color = rng.integers(0, 255, (48, 64, 3)).astype(np.uint8)
-    depth = np.full((48, 64), 1.0, np.float32)
-    depth[:, 40:] = 0.0
-    vertices = np.array([[0.0, 0.0, 1.0], [0.11, 0.0, 1.0], [0.0, 0.05, 1.2], [-0.2, -0.1, 1.0]], np.float32)
-    normals = np.array([[0, 0, -1], [0, 0, -1], [0, 0, -1], [0.6, 0, -0.8]], np.float32)
-    sums, weights = np.zeros((4, 3), np.float32), np.zeros(4, np.float32)
-    blend_colors(color, depth, camera, vertices, normals, 6, sums, weights)
-    # The second lies by the outline, the third behind the surface.
-    assert weights[1] == weights[2] == 0.0
-    for v in (0, 3):
-        x, y, z = vertices[v]
-        column, row = 60.0 * x / z + 31.5, 60.0 * y / z + 23.5
-        i, j = int(column), int(row)
-        s, t = column - i, row - j
-        four = color[j : j + 2, i : i + 2].astype(float)
-        expected = np.einsum("a,b,abc->c", (1 - t, t), (1 - s, s), four)
-        cosine = -(normals[v] @ vertices[v]) / np.linalg.norm(vertices[v])
-        assert weights[v] == pytest.approx(cosine**6, rel=1e-4)
-        assert sums[v] / weights[v] == pytest.approx(expected, abs=0.05)
-
-
-def test_unseen_vertices_take_their_neighbours_colour():
-    painter = VertexColors(MODEL)
-    rest = RestBody(shape_body(MODEL, np.zeros(1)).vertices, np.zeros((0, 3)))
-    seen = (rest.vertices @ np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]) + (0.0, 0.9, 2.0)).astype(np.float32)
-    camera = Intrinsics(240, 424, 212.0, 212.0, 119.5, 211.5)
-    painter.add(np.full((424, 240, 3), 77, np.uint8), camera, seen)
-    assert (painter.colors() == 77).all()

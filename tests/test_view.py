@@ -18,14 +18,17 @@ from game.view import context as context_module
 from game.view.camera import look_from
 from game.view.context import Context, NoGraphicsError
 from game.view.coverage import GIVE, hidden_depth, out_of_sight
+from game.view.model import coarse_body
 from game.view.portraits import portraits
 from game.view.quality import FINE, SOFTWARE
 from game.view.shaders import PROGRAMS, program, shader_source
 from game.view.stage import Stage
 from game.view.studio import FLOOR_HALF, paper_roll
 from game.view.tailoring import line_distances
+from solver.atlas.layout import atlas_layout, texture_coordinates
 from solver.body import RestBody, canonical_pose, joint_transforms, shape_body, skin
 from solver.errors import InputError, UsageError
+from solver.mesh import split_at_seams
 from solver.types import Intrinsics
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -434,6 +437,124 @@ def test_colours_survive_the_way_to_linear_light_and_back():
     np.testing.assert_array_equal(srgb(light)[:, 0], levels)
     with pytest.raises(UsageError, match="no such fabric"):
         optics_of("felt")
+
+
+@pytest.fixture(scope="module")
+def scanned():
+    """A body in the A-pose with a plain skin: the model, at rest, posed."""
+    model = load_body_model()
+    body = shape_body(model, np.zeros(3))
+    vertices = skin(model, body.vertices, joint_transforms(model, body.joints, canonical_pose(model, body.joints)))
+    vertices[:, 2] -= vertices[:, 2].min()
+    return model, RestBody(body.vertices, body.joints), vertices
+
+
+def picture_of(stage, scanned, colors, atlas):
+    model, rest, vertices = scanned
+    stage.set_body(model.faces, rest.vertices, paint_body(model, rest, Look(), scanned=colors, atlas=atlas))
+    stage.update_body(vertices)
+    stage.place_studio((0.0, 0.0))
+    stage.camera.frame_body(vertices)
+    return stage.render().astype(int)
+
+
+@pytest.mark.parametrize("quality", [SOFTWARE, FINE], ids=["software", "fine"])
+def test_an_atlas_is_lit_as_colours_of_vertices_are(context, scanned, quality):
+    """Broad colours, as an atlas and as colours of vertices: the same picture. Left is left, and up is up."""
+    model, rest, _ = scanned
+    stage = Stage((240, 400), quality, context)
+
+    def hue(p):
+        return np.stack([140 + 200 * p[..., 0], 120 + 40 * np.sin(4 * p[..., 2]), 90 + 60 * p[..., 2]], -1)
+
+    colors = np.clip(hue(rest.vertices), 0, 255).astype(np.uint8)
+    layout = atlas_layout(model, 512)
+    corners = rest.vertices[model.faces[layout.triangle]]
+    b, c = layout.barycentric[..., :1], layout.barycentric[..., 1:]
+    at = (1 - b - c) * corners[..., 0, :] + b * corners[..., 1, :] + c * corners[..., 2, :]
+    atlas = np.clip(hue(at), 0, 255).astype(np.uint8)
+    flat = atlas.reshape(-1, 3)
+    flat[layout.gutter] = flat[layout.nearest]
+    plain = picture_of(stage, scanned, colors, None)
+    detailed = picture_of(stage, scanned, colors, atlas)
+    stage.close()
+    difference = np.abs(plain - detailed).max(2)
+    assert (difference > 0).any()
+    assert np.percentile(difference, 99) < 8
+    assert difference.mean() < 0.5
+
+
+def test_stripes_finer_than_triangles_are_seen(context, scanned):
+    model, rest, vertices = scanned
+    stage = Stage((480, 800), SOFTWARE, context)
+    grey = np.full((model.vertex_count, 3), 128, np.uint8)
+    layout = atlas_layout(model, 1024)
+    corners = rest.vertices[model.faces[layout.triangle]]
+    b, c = layout.barycentric[..., 0], layout.barycentric[..., 1]
+    height = (1 - b - c) * corners[..., 0, 2] + b * corners[..., 1, 2] + c * corners[..., 2, 2]
+    atlas = np.where(np.sin(2 * np.pi * height / 0.02) > 0, 200, 56)[..., None].repeat(3, 2).astype(np.uint8)
+    striped = picture_of(stage, scanned, grey, atlas)
+    plain = picture_of(stage, scanned, grey, None)
+    intrinsics, T_wc = stage.camera.intrinsics, stage.camera.T_wc
+    trunk = vertices[model.landmarks["navel"]]
+    local = (trunk - T_wc[:3, 3]) @ T_wc[:3, :3]
+    row, column = (round(f * x / local[2] + o) for f, x, o in (
+        (intrinsics.fy, local[1], intrinsics.cy), (intrinsics.fx, local[0], intrinsics.cx)))  # fmt: skip
+    band = np.s_[row - 30 : row + 30, column]
+    stage.close()
+    assert striped[band].std() > 30
+    assert plain[band].std() < 10
+
+
+def test_no_atlas_is_left_when_the_body_goes(context, scanned):
+    model, _, _ = scanned
+    stage = Stage(SIZE, SOFTWARE, context)
+    colors = np.full((model.vertex_count, 3), 128, np.uint8)
+    picture_of(stage, scanned, colors, None)
+    before = context.object_counts["textures"]
+    picture_of(stage, scanned, colors, np.full((64, 64, 3), 130, np.uint8))
+    assert context.object_counts["textures"] == before + 1
+    texture = stage._picture.texture
+    stage.clear()
+    context.engine.render_frame()
+    assert not texture.has_ram_image()
+    assert context.object_counts["textures"] == before
+    stage.close()
+
+
+def test_a_coarse_body_is_not_torn_where_its_picture_is_cut(scanned):
+    model, rest, _ = scanned
+    source, uv_index, faces = split_at_seams(model.faces, model.uv_faces)
+    place = texture_coordinates(model)[uv_index]
+    coarse = coarse_body(rest.vertices, faces, place, source)
+    assert len(coarse) < 1.01 * len(coarse_body(rest.vertices, model.faces))
+    # No triangle reaches from one side of a cut to the other.
+    span = np.ptp(place[coarse], axis=1).max(1)
+    assert span.max() <= np.ptp(place[faces], axis=1).max() + 0.02
+
+    def open_edges(triangles):
+        edges = np.sort(source[triangles][:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+        return np.count_nonzero(np.unique(edges, axis=0, return_counts=True)[1] == 1)
+
+    # Holes only where the body has some, and where thinning pinches.
+    assert open_edges(coarse) <= open_edges(coarse_body(rest.vertices, model.faces)) + 20
+
+
+def test_eyes_take_the_colour_of_the_irises_that_were_seen(scanned):
+    model, rest, _ = scanned
+    colors = np.full((model.vertex_count, 3), (170, 130, 110), np.uint8)
+    atlas = np.full((256, 256, 3), (170, 130, 110), np.uint8)
+    uv = texture_coordinates(model)[np.unique(model.uv_faces[model.in_region("irises", "pupils")[model.faces]])]
+    column, row = (uv * 256).astype(int).T
+    for a in (-1, 0, 1):
+        for b in (-1, 0, 1):
+            atlas[row + b, column + a] = (30, 60, 120)
+    seen = paint_body(model, rest, scanned=colors, atlas=atlas)
+    assert np.abs(np.array(seen.look.iris) - (30, 60, 120)).max() <= 2
+    assert seen.look.sclera == Look().sclera
+    dim = paint_body(model, rest, scanned=colors // 2, atlas=atlas // 2)
+    assert np.mean(dim.look.sclera) < 0.7 * np.mean(Look().sclera)
+    assert paint_body(model, rest, scanned=colors).look == Look()
 
 
 def test_a_real_body_is_lit(stage):

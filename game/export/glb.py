@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from game.appearance import BodyPaint
 from game.export.gltf import GltfBuilder, to_gltf_axes
-from game.export.texture import bake_texture, texture_coordinates
+from game.export.texture import bake_texture
 from game.materials import Optics, Print, optics_of, print_tile
+from solver.atlas.layout import texture_coordinates
 from solver.body import BodyModel, RestBody, canonical_pose
 from solver.mesh import split_at_seams
 from solver.normals import NormalField

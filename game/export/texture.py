@@ -8,26 +8,13 @@ from numpy.typing import NDArray
 
 from game.appearance import BodyPaint, Eye
 from game.materials import linear, srgb
+from solver.atlas.layout import texture_coordinates
 from solver.body import BodyModel
 from solver.rasterizer import Rasterizer
 from solver.types import Intrinsics
 
 # The same eye as body.frag draws: angles from the gaze [rad].
 LIMBUS, PUPIL = 0.43, 0.16
-EYE_MAGNIFICATION = 3.2
-
-
-def texture_coordinates(model: BodyModel) -> NDArray[np.float32]:
-    """Texture coordinates as glTF counts them, v from the top, shape (T, 2); the model's own run from the bottom.
-
-    The model gives an iris five texels of a thousand; there is room to draw the eyes larger.
-    """
-    uv = model.uv * (1.0, -1.0) + (0.0, 1.0)
-    eyes = model.uv_faces[model.in_region("eyes", "irises", "pupils")[model.faces].all(1)]
-    islands = np.unique(eyes)
-    middle = (uv[islands].min(0) + uv[islands].max(0)) / 2
-    uv[islands] = middle + EYE_MAGNIFICATION * (uv[islands] - middle)
-    return np.ascontiguousarray(uv, np.float32)
 
 
 def bake_texture(model: BodyModel, rest: NDArray[np.float32], paint: BodyPaint, size: int = 1024) -> NDArray[np.uint8]:
@@ -45,6 +32,8 @@ def bake_texture(model: BodyModel, rest: NDArray[np.float32], paint: BodyPaint, 
     light = np.empty_like(color)
     table = np.array([linear((level, level, level))[0] for level in range(256)], np.float32)
     light[:] = table[np.clip(color + 0.5, 0, 255).astype(np.uint8)]
+    if paint.picture is not None:
+        light = table[_resized(paint.picture.color, size)]
     if not paint.scanned:
         layers = ((surface[..., 0], 0.08, paint.look.hair), (surface[..., 1], 0.02, paint.look.base_layer))
         for share, soft, tone in layers:
@@ -54,17 +43,24 @@ def bake_texture(model: BodyModel, rest: NDArray[np.float32], paint: BodyPaint, 
     left = anchor[..., 0] > 0
     for side, eye in ((left, paint.eyes[0]), (~left, paint.eyes[1])):
         chosen = eye_texels & side
-        light[chosen] = _eye_light(anchor[chosen], eye, np.array(linear(paint.look.iris)))
+        light[chosen] = _eye_light(anchor[chosen], eye, np.array(linear(paint.look.iris)), linear(paint.look.sclera))
     return _bleed(srgb(light), filled)
 
 
-def _eye_light(points: NDArray, eye: Eye, iris: NDArray) -> NDArray[np.float64]:
+def _resized(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    if len(picture) == size:
+        return picture
+    how = cv2.INTER_AREA if size < len(picture) else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(picture, (size, size), interpolation=how), np.uint8)
+
+
+def _eye_light(points: NDArray, eye: Eye, iris: NDArray, sclera: tuple) -> NDArray[np.float64]:
     direction = points - eye.center
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     angle = np.arccos(np.clip(direction @ eye.gaze, -1.0, 1.0))[:, None]
     r = angle / LIMBUS
     ring = iris * (1.7 - 0.9 * np.minimum(r, 1.0)) * (1.0 - 0.8 * _smoothstep(0.75, 1.0, r))
-    white = np.array((0.47, 0.42, 0.39)) - np.array((0.08, 0.14, 0.15)) * _smoothstep(1.4, 2.6, r)
+    white = np.array(sclera) * (1.0 - np.array((0.17, 0.33, 0.38)) * _smoothstep(1.4, 2.6, r))
     seen = ring + _smoothstep(0.90, 1.10, r) * (white - ring)
     return 0.004 + _smoothstep(0.85, 1.10, angle / PUPIL) * (seen - 0.004)
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from game.export.gltf import GLTF_FROM_BODY
-from game.export.texture import texture_coordinates
+from solver.atlas.layout import texture_coordinates
 from solver.body import BodyModel, RestBody
 from solver.errors import InputError
 from solver.mesh import split_at_seams
@@ -38,6 +38,8 @@ class StoredBody:
     """Coefficients, (K,)."""
     vertex_colors: NDArray[np.uint8] | None
     """sRGB, (V, 3), as near as the texture has them; None where no camera saw any."""
+    atlas: NDArray[np.uint8] | None
+    """The texture, (N, N, 3), row 0 at the top; None where no camera saw any colours."""
 
 
 def read_body_glb(path: Path, model: BodyModel) -> StoredBody:
@@ -97,10 +99,11 @@ class _Glb:
             raise ValueError(f"its shape has {len(shape)} coefficients instead of {model.shape_count}")
         if max(np.abs(vertices).max(), np.abs(joints).max()) > FARTHEST_M:
             raise ValueError("it is no body in metres")
-        colors = None
+        colors = atlas = None
         if node["extras"]["scanned"]:
-            colors = read_only(self._vertex_colors(model, source, uv_index))
-        return StoredBody(RestBody(read_only(vertices), read_only(joints)), read_only(shape), colors)
+            atlas = self._texture()
+            colors = _vertex_colors(atlas, model, source, uv_index)
+        return StoredBody(RestBody(read_only(vertices), read_only(joints)), read_only(shape), colors, atlas)
 
     def _accessor(self, index: Any, component: int, kind: str, dtype: type, shape: tuple[int, ...]) -> NDArray:
         accessor = self._content["accessors"][_index(index)]
@@ -122,24 +125,28 @@ class _Glb:
             raise ValueError("its buffer is cut off")
         return self._buffer[begin : begin + size]
 
-    def _vertex_colors(
-        self, model: BodyModel, source: NDArray[np.int32], uv_index: NDArray[np.int32]
-    ) -> NDArray[np.uint8]:
+    def _texture(self) -> NDArray[np.uint8]:
         png = self._view(self._content["images"][0]["bufferView"])
         signature, kind, width, height = struct.unpack_from(">8s4x4sII", png)
-        if signature != b"\x89PNG\r\n\x1a\n" or kind != b"IHDR" or not 1 <= max(width, height) <= MOST_PIXELS:
-            raise ValueError("its texture is no PNG, or too large")
+        if signature != b"\x89PNG\r\n\x1a\n" or kind != b"IHDR" or not 1 <= width == height <= MOST_PIXELS:
+            raise ValueError("its texture is no square PNG, or too large")
         picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
         if picture is None:
             raise ValueError("its texture is damaged")
-        vertices, first = np.unique(source, return_index=True)
-        uv = texture_coordinates(model)[uv_index[first]]
-        # As bake_texture lays it: texel centres at (i + 0.5) / size.
-        texels = np.rint(uv * (picture.shape[1], picture.shape[0]) - 0.5).astype(int)
-        texels = np.clip(texels, 0, (picture.shape[1] - 1, picture.shape[0] - 1))
-        colors = np.empty((model.vertex_count, 3), np.uint8)
-        colors[vertices] = picture[texels[:, 1], texels[:, 0], ::-1]
-        return colors
+        return read_only(np.ascontiguousarray(picture[..., ::-1]))
+
+
+def _vertex_colors(
+    atlas: NDArray[np.uint8], model: BodyModel, source: NDArray[np.int32], uv_index: NDArray[np.int32]
+) -> NDArray[np.uint8]:
+    vertices, first = np.unique(source, return_index=True)
+    uv = texture_coordinates(model)[uv_index[first]]
+    # As bake_texture lays it: texel centres at (i + 0.5) / size.
+    texels = np.rint(uv * len(atlas) - 0.5).astype(int)
+    texels = np.clip(texels, 0, len(atlas) - 1)
+    colors = np.empty((model.vertex_count, 3), np.uint8)
+    colors[vertices] = atlas[texels[:, 1], texels[:, 0]]
+    return read_only(colors)
 
 
 def _to_body_axes(points: NDArray[np.float32]) -> NDArray[np.float32]:

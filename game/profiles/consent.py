@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 from game.profiles.keys import sha256
 
-SAVING_NOTICE_VERSION = "1"
+SAVING_NOTICE_VERSION = "2"
 SAVING_NOTICE = (
-    "Kept, encrypted under your own secret: your measures, the shape and colours of your body's surface, and your "
-    "choice of garments. No pictures are kept. Purpose: to show you and fit garments to you when you come back. "
-    "It is erased on {day}, or as soon as you say so. Nobody can read it without your secret, and we do not keep that."
+    "Kept, encrypted under your own secret: your measures, the shape and colours of your body's surface, face "
+    "included, and your choice of garments. The camera's pictures are not kept. Purpose: to show you and fit garments "
+    "to you when you come back. It is erased on {day}, or as soon as you say so. Nobody can read it without your "
+    "secret, and we do not keep that."
 )
 """Said before saving, with the day of erasure put in."""
 

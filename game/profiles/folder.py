@@ -42,6 +42,7 @@ def read_scan_folder(folder: Path, model: BodyModel, consent: Consent, created_a
         body.rest,
         vertices,
         body.vertex_colors,
+        body.atlas,
         consent,
         created_at,
         expires_at,
@@ -59,7 +60,7 @@ def canonical_vertices(model: BodyModel, rest: RestBody) -> np.ndarray:
 def paint_profile(profile: Profile, model: BodyModel) -> BodyPaint:
     """The body's appearance, as a scan's."""
     ambient = ambient_visibility(profile.vertices, model.faces)
-    return paint_body(model, profile.rest, scanned=profile.vertex_colors, ambient=ambient)
+    return paint_body(model, profile.rest, scanned=profile.vertex_colors, ambient=ambient, atlas=profile.atlas)
 
 
 def write_profile_folder(out: Path, profile: Profile, model: BodyModel) -> None:

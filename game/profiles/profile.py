@@ -22,9 +22,12 @@ from game.scan import Scan
 from game.scan_files import scan_report
 from solver.body import BodyModel, RestBody
 
-VERSION = 1
+VERSION = 2
+"""1 had no atlas."""
 MOST_JSON = 1 << 18
 MOST_VERTICES = 200_000
+MOST_TEXELS = 4096
+"""Along a side of the atlas."""
 MOST_JOINTS = 1_000
 MOST_COEFFICIENTS = 2_000
 MOST_GARMENTS = 20
@@ -36,13 +39,14 @@ MOST_DEVIATIONS = 1e3
 
 Option = str | float
 _ARRAYS = {
-    "shape": (np.float64, "coefficients", None),
+    "shape": (np.float64, "coefficients"),
     "rest_vertices": (np.float32, "vertices", 3),
     "rest_joints": (np.float64, "joints", 3),
     "canonical_vertices": (np.float32, "vertices", 3),
     "vertex_colors": (np.uint8, "vertices", 3),
+    "atlas": (np.uint8, "texels", "texels", 3),
 }
-"""Type, name of the first dimension, second dimension."""
+"""Type, dimensions by name or number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,8 @@ class Profile:
     """In the canonical A-pose, soles at z = 0 [m], (V, 3)."""
     vertex_colors: NDArray[np.uint8] | None
     """sRGB as the camera saw them, (V, 3)."""
+    atlas: NDArray[np.uint8] | None
+    """The same in detail, (N, N, 3), as `solver.atlas` lays it out."""
     consent: Consent
     created_at: int
     """When the person was scanned, Unix time [s]."""
@@ -98,6 +104,7 @@ class Profile:
             body.rest,
             body.vertices,
             body.vertex_colors,
+            None if body.atlas is None else body.atlas.color,
             consent,
             created_at,
             expires_at,
@@ -139,6 +146,7 @@ class Profile:
                 "joints": len(self.rest.joints),
                 "coefficients": len(self.shape),
                 "colored": self.vertex_colors is not None,
+                "texels": 0 if self.atlas is None else len(self.atlas),
             },
         }
 
@@ -179,6 +187,8 @@ class Profile:
         }
         if self.vertex_colors is not None:
             arrays["vertex_colors"] = self.vertex_colors
+        if self.atlas is not None:
+            arrays["atlas"] = self.atlas
         return arrays
 
 
@@ -209,13 +219,16 @@ def _parse(members: Mapping[str, memoryview], name: str) -> Profile:
         "joints": _integer(body["joints"], 1, MOST_JOINTS),
         "coefficients": _integer(body["coefficients"], 1, MOST_COEFFICIENTS),
     }
-    wanted = [array for array in _ARRAYS if array != "vertex_colors" or _true_or_false(body["colored"])]
+    sizes["texels"] = 0 if version == 1 else _integer(body["texels"], 0, MOST_TEXELS)
+    absent = set() if _true_or_false(body["colored"]) else {"vertex_colors"}
+    absent |= set() if sizes["texels"] else {"atlas"}
+    wanted = [array for array in _ARRAYS if array not in absent]
     if set(members) != {"profile.json", "measurements.json", *(f"{array}.npy" for array in wanted)}:
         raise ValueError("its members are others")
     arrays = {}
     for array in wanted:
-        dtype, first, second = _ARRAYS[array]
-        shape = (sizes[first],) if second is None else (sizes[first], second)
+        dtype, *dimensions = _ARRAYS[array]
+        shape = tuple(sizes[one] if isinstance(one, str) else one for one in dimensions)
         values = from_npy(members[f"{array}.npy"], dtype, shape, f"{name}: {array}.npy")
         # NaN fails the comparison too. No temporary array: it would stay in memory after `wipe`.
         most = MOST_DEVIATIONS if array == "shape" else FARTHEST_M
@@ -231,6 +244,7 @@ def _parse(members: Mapping[str, memoryview], name: str) -> Profile:
         RestBody(arrays["rest_vertices"], arrays["rest_joints"]),
         arrays["canonical_vertices"],
         arrays.get("vertex_colors"),
+        arrays.get("atlas"),
         _parse_consent(content["consent"]),
         created,
         expires,

@@ -13,7 +13,7 @@ from game.view.geometry import DynamicMesh, blend, index_type
 from game.view.quality import Quality
 from game.view.shaders import program
 from solver.kernels.visible_parts import find_far_side, keep_seen_faces
-from solver.mesh import thinned_faces
+from solver.mesh import thinned_cut_faces, thinned_faces
 from solver.normals import NormalField
 
 SEEN, CASTING = BitMask32.bit(0), BitMask32.bit(1)
@@ -24,6 +24,8 @@ PROXY_CELL_M = 0.03
 """Details of a shadow finer than this are lost in its penumbra."""
 COARSE_CELL_M = 0.006
 """A software rasteriser draws no finer body: two or three pixels of a whole person."""
+ACROSS_CUTS = 0.02
+"""Texture coordinates so far apart are of two places on the body, whatever lies where."""
 HEAD_SHARE = 0.17
 """Of a body's height, from the top."""
 AWAY = 0.3
@@ -38,11 +40,24 @@ def far_side(vertices: NDArray[np.float32], normals: NDArray[np.float32], eye: N
     return far
 
 
-def coarse_body(rest: NDArray[np.float32], faces: NDArray[np.int32]) -> NDArray[np.int32]:
-    """The triangles (F, 3) of a body at `rest` (V, 3) [m], coarser but for the head: faces must stay themselves."""
+def coarse_body(
+    rest: NDArray[np.float32],
+    faces: NDArray[np.int32],
+    place: NDArray[np.float32] | None = None,
+    source: NDArray[np.int32] | None = None,
+) -> NDArray[np.int32]:
+    """The triangles (F, 3) of a body at `rest` (V, 3) [m], coarser but for the head: faces must stay themselves.
+
+    Where a picture lies on it, they index drawn vertices: copies of `source` (N,), at `place` (N, 2) in the picture.
+    """
     height = rest[:, 2] - rest[:, 2].min()
-    head = (height[faces] > (1.0 - HEAD_SHARE) * height.max()).any(1)
-    return np.concatenate((thinned_faces(rest, faces[~head], COARSE_CELL_M), faces[head]))
+    drawn = height if source is None else height[source]
+    head = (drawn[faces] > (1.0 - HEAD_SHARE) * height.max()).any(1)
+    if place is None or source is None:
+        thinned = thinned_faces(rest, faces[~head], COARSE_CELL_M)
+    else:
+        thinned = thinned_cut_faces(rest, source, place, faces[~head], COARSE_CELL_M, ACROSS_CUTS)
+    return np.concatenate((thinned, faces[head]))
 
 
 class Part:
@@ -105,7 +120,8 @@ class Model:
         eyes: NDArray[np.bool_] | None = None,
     ):
         """`faces` (F, 3) index simulation vertices, which lie at `rest` (V, 3) [m] once; `drawn_faces` drawn ones,
-        vertex i of which is `source[i]`; `eyes` (F,) are triangles of eyeballs."""
+        vertex i of which is `source[i]`; `eyes` (F,) are triangles of eyeballs. A column `place` are texture
+        coordinates in a picture of all colours, the shader's `atlas`."""
         self.faces = faces
         self.vertex_count = int(faces.max()) + 1 if source is None else max(int(faces.max()), int(source.max())) + 1
         self._normal_field = NormalField(faces, self.vertex_count)
@@ -115,12 +131,16 @@ class Model:
         self._covered = np.zeros(self.vertex_count, bool)
         self._open_inside = np.zeros(self.vertex_count, bool)
         drawn = faces if drawn_faces is None else drawn_faces
-        shader = f"{kind}_detail" if quality.detail else kind
+        shader = f"{kind}_atlas" if "place" in columns else kind
+        if quality.detail:
+            shader = f"{shader}_detail"
         self.path = NodePath(kind)
         self.mirrored = NodePath(f"{kind}-mirrored")
         skin = drawn if eyes is None or not eyes.any() else drawn[~eyes]
         if quality.still_backdrop and source is None:
             skin = coarse_body(rest, skin)
+        elif quality.still_backdrop and source is not None and "place" in columns:
+            skin = coarse_body(rest, skin, columns["place"], source)
         # A software rasteriser throws the shadow of a coarser mesh.
         self._parts = [
             Part(kind, shader, skin, columns, source, rest, SEEN if quality.still_backdrop else SEEN | CASTING)
@@ -132,7 +152,8 @@ class Model:
             self._caster = Part(f"{kind}-caster", "shadow", proxy, blank, None, rest, CASTING)
             self._caster.path.reparent_to(self.path)
         if eyes is not None and eyes.any():
-            self._parts.append(Part("eyes", f"{shader}_eyes", drawn[eyes], columns, source, rest, SEEN))
+            eyed = f"{kind}_detail_eyes" if quality.detail else f"{kind}_eyes"
+            self._parts.append(Part("eyes", eyed, drawn[eyes], columns, source, rest, SEEN))
         for part in self._parts:
             part.path.reparent_to(self.path)
         self.path.set_bin("fixed", 10)
@@ -195,7 +216,7 @@ class Model:
         faces = drawn
         if kind == "body":
             low = rest[:, 2] < rest[:, 2].min() + REFLECTED_M + 0.15
-            faces = drawn[low[drawn].all(1)]
+            faces = drawn[(low if source is None else low[source])[drawn].all(1)]
         if not len(faces):
             return
         over = "_over" if quality.still_backdrop else ""

@@ -15,6 +15,8 @@ INCLUDE = re.compile(r'^#include "([\w./]+)"$', re.MULTILINE)
 # Every program there is: vertex file, fragment file, definitions. A test compiles all of them.
 PROGRAMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "body": ("mesh_quick.vert", "body_quick.frag", ("QUICK", "BODY")),
+    "body_atlas": ("mesh_quick.vert", "body_quick.frag", ("QUICK", "BODY", "ATLAS")),
+    "body_atlas_detail": ("mesh.vert", "body.frag", ("BODY", "DETAIL", "ATLAS")),
     "body_eyes": ("mesh.vert", "body.frag", ("BODY", "EYES")),
     "body_detail": ("mesh.vert", "body.frag", ("BODY", "DETAIL")),
     "body_detail_eyes": ("mesh.vert", "body.frag", ("BODY", "DETAIL", "EYES")),

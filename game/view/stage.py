@@ -9,6 +9,7 @@ from panda3d.core import CullFaceAttrib, NodePath
 
 from game.appearance import BodyPaint
 from game.materials import Optics, Print, cloth_inputs, optics_of
+from game.view.body_picture import BodyTexture
 from game.view.camera import Camera
 from game.view.cells import Cells
 from game.view.context import Context
@@ -73,6 +74,7 @@ class Stage:
 
         self._center = np.zeros(2)
         self._body: Model | None = None
+        self._picture: BodyTexture | None = None
         self._hair_depth = np.zeros(0, np.float32)
         self._garments: list[Model] = []
         self._edges: list[NDArray[np.float32]] = []
@@ -88,8 +90,7 @@ class Stage:
 
     def set_body(self, faces: NDArray[np.int32], rest: NDArray[np.float32], paint: BodyPaint) -> None:
         """Put a body on the stage in place of any other: triangles (F, 3), vertices at rest [m], (V, 3), appearance."""
-        if self._body is not None:
-            self._body.remove()
+        self._remove_body()
         columns = {
             "rest": np.ascontiguousarray(rest, np.float32),
             "color": paint.color,
@@ -98,7 +99,15 @@ class Stage:
         }
         self._hair_depth = paint.hair_depth
         eyes = np.all((paint.surface[:, 3] > 127)[faces], axis=1)
-        self._body = self._attach(Model("body", self.quality, faces, columns, rest, eyes=eyes))
+        if paint.picture is None:
+            self._body = self._attach(Model("body", self.quality, faces, columns, rest, eyes=eyes))
+        else:
+            source, uv_index, drawn = split_at_seams(faces, paint.picture.uv_faces)
+            columns = {name: values[source] for name, values in columns.items()}
+            columns["place"] = paint.picture.uv[uv_index]
+            self._body = self._attach(Model("body", self.quality, faces, columns, rest, source, drawn, eyes))
+            self._picture = BodyTexture(paint.picture.color, self.quality.detail)
+            self._body.set_inputs({"atlas": self._picture.texture})
         self._body.set_inputs(paint.inputs)
 
     def update_body(self, vertices: NDArray[np.float32]) -> None:
@@ -247,9 +256,7 @@ class Stage:
     def clear(self) -> None:
         """Take body and garments away: whoever they were is forgotten."""
         self.remove_garments()
-        if self._body is not None:
-            self._body.remove()
-            self._body = None
+        self._remove_body()
 
     def close(self) -> None:
         """Gives buffers and meshes back."""
@@ -260,6 +267,14 @@ class Stage:
         self.context.close(self.lights.buffer)
         self.studio.close()
         self.root.remove_node()
+
+    def _remove_body(self) -> None:
+        if self._body is not None:
+            self._body.remove()
+            self._body = None
+        if self._picture is not None:
+            self._picture.wipe()
+            self._picture = None
 
     def _cells(self, mirrored: bool) -> NDArray[np.bool_]:
         """Where people, the floor's shade and its mirror image may be seen."""

@@ -12,6 +12,7 @@ from game.live.messages import Growing, Known, Order, Refining, Task, Tracked, U
 from game.protocol.snapshot import Shopper
 from game.scan import Evidence, Scan, finish_scan
 from game.scan_files import paint_scan
+from solver.atlas.color_atlas import prepare_atlas
 from solver.body import BodyModel, RestBody, canonical_pose, joint_transforms, shape_body, skin
 from solver.errors import InputError, TrackingLostError
 from solver.fusion import CanonicalVolume, outer_faces
@@ -49,6 +50,7 @@ class ReconstructStage:
         self._settings = RefinementSettings(surface=surface)
         # Found now, and not when somebody begins to turn.
         outer_faces(model)
+        prepare_atlas(model)
         self.forget()
 
     def forget(self) -> None:

@@ -1,0 +1,1 @@
+"""Colours of the whole body as one picture."""
