@@ -105,8 +105,10 @@ class App:
         return self.display.draw(read)
 
     def pace(self) -> None:
-        """Waits until the next picture is due; call it before a picture, so that what that shows is the newest. A machine
-        that is too slow gets a simpler look."""
+        """Waits until the next picture is due; call it before a picture, so that what that shows is the newest.
+
+        A machine that is too slow gets a simpler look.
+        """
         scan = self.session.latest().scan
         calm = scan is not None and scan.refining is not None
         if self.display.quality.still_backdrop:

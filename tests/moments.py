@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -65,9 +66,11 @@ class Visit:
 @cache
 def visit() -> Visit:
     """The visit, from the cache where it lies there."""
-    path = CACHE / "visit.npz"
+    path = CACHE / f"visit-{_digest()}.npz"
     if not path.is_file():
         CACHE.mkdir(exist_ok=True)
+        for old in CACHE.glob("visit*.npz"):
+            old.unlink()
         np.savez(path, **_record())
     model = load_body_model()
     with np.load(path) as data:
@@ -106,6 +109,17 @@ def visit() -> Visit:
         shopper, cloth, kept["draped"], moments("turn"), moments("mirror"), tuple(kept["garments"]),
         CameraMoment(empty, ground, None, None),
     )  # fmt: skip
+
+
+def _digest() -> str:
+    """Of all that a recording depends on: one by older code shows another drape than the pictures it is held against."""
+    root = CACHE.parent.parent
+    made_by = [
+        Path(__file__),
+        *(path for place in ("solver", "capture/simulated") for path in (root / place).rglob("*.py")),
+    ]
+    contents = b"".join(path.read_bytes() for path in sorted(made_by))
+    return sha256(contents).hexdigest()[:16]
 
 
 def _record() -> dict[str, np.ndarray]:
