@@ -112,7 +112,7 @@ def visit() -> Visit:
 
 
 def _digest() -> str:
-    """Of all that makes a recording: one by older code shows another drape than the pictures that it is held against."""
+    """Of all that makes a recording: older code drapes otherwise than the pictures show that it is held against."""
     root = CACHE.parent.parent
     made_by = [
         Path(__file__),
