@@ -33,7 +33,7 @@ HELD = 0.8
 """Confidence from which depth alone holds it."""
 EVERY = 16
 """Of so many vertices one is looked at for how far the body went."""
-STRIDE_M = 0.05
+STRIDE_M = 0.07
 """Whose limbs go further from frame to frame is looked for before the body is moved: depth alone looks about it for
 pixels within 10 cm."""
 AGREED = 3.5
