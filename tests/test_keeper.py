@@ -32,7 +32,7 @@ def test_the_words_that_were_shown_are_bound_even_past_midnight(tmp_path, monkey
     keeping = keeper.keep(SimpleNamespace(scan=object()), (), ConsentGiven(NOW - 60.0), notice)  # pyright: ignore[reportArgumentType]
     with Secret(keeping.secret) as secret:
         kept = store.open(keeping.profile_id, secret)
-    assert kept.consent == Consent.to(notice.words, "1", kept.consent.purposes, NOW + 7)
+    assert kept.consent == Consent.to(notice.words, "2", kept.consent.purposes, NOW + 7)
     assert kept.expires_at == notice.expires_at
 
 
