@@ -12,6 +12,8 @@ from game.view.figures import mean_figure, outer_faces
 
 TUCK_EVERY = 30
 """Pictures between two looks at which skin lies under cloth."""
+SETTLED_AFTER = 45
+"""Pictures after which a garment hangs as it will: it arrives creased, and the creases' shade would stay as stains."""
 
 
 class Dresser:
@@ -26,6 +28,7 @@ class Dresser:
         self._glass_fabrics: tuple[Worn, ...] = ()
         self._step = -1
         self._pictures = 0
+        self._settled_in = 0
 
     def show_body(self, shopper: Shopper) -> None:
         """The shopper's body on the stage, where it is not there already."""
@@ -64,6 +67,10 @@ class Dresser:
                 stage.update_garment(number, particles)
         self._pictures += 1
         if recut:
+            self._settled_in = SETTLED_AFTER
+        elif self._settled_in:
+            self._settled_in -= 1
+        if recut or self._settled_in == 1:
             stage.shade_folds(16)
         if recut or self._pictures % TUCK_EVERY == 0:
             stage.tuck_in()
@@ -106,6 +113,7 @@ class Dresser:
         self._on_stage = self._in_glass = ()
         self._stage_fabrics = self._glass_fabrics = ()
         self._step = -1
+        self._settled_in = 0
 
 
 def _worn(snapshot: Snapshot) -> tuple[Worn, ...]:
