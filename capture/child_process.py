@@ -122,7 +122,14 @@ class ChildProcessSource:
         self._last_time = 0.0
         self.dropped_count = 0
         """Frames that arrived here but were passed over for a newer one."""
-        self._start()
+        self._crashed = False
+        try:
+            self._start()
+        except ChevalError:
+            if not self._crashed:
+                raise
+            # librealsense has been seen to fall over its own threads at the beginning of a good recording.
+            self._start()
 
     def _start(self) -> None:
         self._failure: ChevalError | None = None
@@ -249,6 +256,7 @@ class ChildProcessSource:
     def _death(self) -> ChevalError:
         self._process.join(1.0)
         code = self._process.exitcode
+        self._crashed = code is not None and code < 0
         if code is None:
             return self._failed("stopped answering")
         return self._failed(f"ended with status {code}" if code >= 0 else f"was killed by signal {-code}")

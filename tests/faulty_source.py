@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -28,6 +29,9 @@ class FaultySource:
         if fault == "missing":
             raise DeviceLostError("no camera")
         if fault == "abort at start":
+            os.abort()
+        if fault.startswith("abort once") and not (trace := Path(fault.removeprefix("abort once "))).exists():
+            trace.touch()
             os.abort()
         if fault == "slow start":
             time.sleep(60)

@@ -121,6 +121,13 @@ def test_a_camera_that_does_not_open(fault, words):
         open_faulty(fault)
 
 
+def test_a_crash_at_the_start_is_forgiven_once(tmp_path):
+    trace = tmp_path / "crashed"
+    with open_faulty(f"abort once {trace}") as source:
+        assert trace.exists()
+        assert source.read().depth is not None
+
+
 def test_a_camera_that_takes_for_ever_to_open():
     with pytest.raises(DeviceLostError, match="not ready after 1 s"):
         ChildProcessSource(partial(FaultySource, "slow start"), start_patience_s=1.0)
