@@ -25,8 +25,8 @@ FRAME_S = 1.0 / 60.0
 EDGE_LENGTH_M = 0.012
 JUMP_M = 0.06
 """A body that moves further than this in one frame, apart from its trunk's rigid motion, is taken there in steps."""
-JUMP_STEP_M = 0.01
-JUMP_STEPS_MAX = 60
+JUMP_STEP_M = 0.004
+JUMP_STEPS_MAX = 150
 TURN_MAX = np.deg2rad(20.0)
 TRAVEL_MAX_M = 0.12
 """A trunk that turns or travels further in one frame was not moving: it was put elsewhere, and its cloth with it."""
