@@ -41,9 +41,9 @@ class ReadAheadSource:
         if self._closed:
             raise DeviceLostError(f"{self.info.name} is closed: open it again")
         try:
-            frame = self._waiting[0].result(max(timeout_s, PATIENCE_S))
+            frame = self._waiting[0].result(patience_s := max(timeout_s, PATIENCE_S))
         except FutureTimeoutError as error:
-            raise FrameTimeoutError(f"{self.info.name}: no frame within {timeout_s:g} s") from error
+            raise FrameTimeoutError(f"{self.info.name}: no frame within {patience_s:g} s") from error
         finally:
             if self._waiting[0].done():
                 self._waiting.popleft()

@@ -34,8 +34,8 @@ HELD = 0.8
 EVERY = 16
 """Of so many vertices one is looked at for how far the body went."""
 STRIDE_M = 0.07
-"""Whose limbs go further from frame to frame is looked for before the body is moved: depth alone looks about it for
-pixels within 10 cm."""
+"""Of whose limbs go further from frame to frame landmarks are waited for, in every other frame as elsewhere: depth looks
+for pixels within 10 cm of where they were expected."""
 AGREED = 3.5
 """Standard deviations. Where a landmark found after a frame lies further from its body a limb was lost: for some frames
 landmarks come first again."""
@@ -140,14 +140,14 @@ class Follower:
             try:
                 state = self._follow(observation)
                 self._learn(state)
-                if checked:
-                    self._begin_check(frame)
-                return Sight(observation, state, "")
             except (NotAPersonError, NoFloorError) as error:
                 return Sight(observation, None, str(error))
             except TrackingLostError:
                 self.following = False
                 raise
+        if checked:
+            self._begin_check(frame)
+        return Sight(observation, state, "")
 
     def settle(self) -> None:
         """Waits for what is done aside."""
