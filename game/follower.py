@@ -34,8 +34,8 @@ HELD = 0.8
 EVERY = 16
 """Of so many vertices one is looked at for how far the body went."""
 STRIDE_M = 0.07
-"""Of whose limbs go further from frame to frame landmarks are waited for, in every other frame as elsewhere: depth looks
-for pixels within 10 cm of where they were expected."""
+"""Where a limb goes further from frame to frame landmarks are waited for, in every other frame as elsewhere: depth
+looks for pixels within 10 cm of where they were expected."""
 AGREED = 3.5
 """Standard deviations. Where a landmark found after a frame lies further from its body a limb was lost: for some frames
 landmarks come first again."""
