@@ -184,7 +184,11 @@ class Follower:
         if self._check is None or not (wait or self._check[0].done()):
             return
         (found, state), self._check = self._check, None
-        seen, tracker = found.result(), self.tracker
+        try:
+            seen, tracker = found.result(), self.tracker
+        finally:
+            # The traceback of a failure holds this call, which held it: neither would go, nor the picture it was in.
+            del found
         if seen is None or not isinstance(tracker, BodyTracker):
             return
         self._outline = seen.mask

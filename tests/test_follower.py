@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import weakref
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 
@@ -105,6 +108,26 @@ def test_landmarks_that_nobody_waits_for_are_looked_for_aside(visit):
     assert len([i for i in landmarker.asked if i >= 9]) >= 2
     assert len([i for i in landmarker.glanced if i >= 9]) >= 4
     assert np.mean(errors) < 0.02
+
+
+def test_a_look_aside_that_fails_leaves_nothing_behind(visit):
+    """Not even until the garbage collector comes: its traceback holds frames of the shopper."""
+    follower, _, look = visit
+    aside = follower._aside = ByHand()
+    i = 0
+    while not aside.waiting:
+        look(i := i + 1, later=True)
+    aside.waiting[0][0].set_exception(RuntimeError("told to fail"))
+    future = weakref.ref(aside.waiting[0][0])
+    aside.waiting.clear()
+    gc.disable()
+    try:
+        with contextlib.suppress(RuntimeError):
+            follower.settle()
+            pytest.fail("it is told")
+        assert future() is None
+    finally:
+        gc.enable()
 
 
 def test_landmarks_that_contradict_the_body_come_first_again(visit):
