@@ -10,6 +10,8 @@ from game.protocol.snapshot import Screen, SeeAs, Snapshot
 
 READING_S = 1.5
 """Before anything is touched on a new screen."""
+SEWING_S = 90.0
+"""A garment is waited for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,10 @@ class Attendant:
             yield None
 
     def _dressed(self) -> Iterator[None]:
-        """Until what was asked for is worn."""
+        """Until what was asked for is worn, or it is clear that it will not be."""
         yield None
-        while self._snapshot is not None and (self._snapshot.busy or not self._snapshot.worn):
+        until = self._now() + SEWING_S
+        while self._snapshot is not None and (self._snapshot.busy or not self._snapshot.worn) and self._now() < until:
             yield None
 
     def _plan_for(self, screen: Screen) -> Iterator[c.Command | None]:

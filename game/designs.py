@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from game.protocol.snapshot import Choice
+from game.protocol.snapshot import Choice, Shopper
+from solver.body import BodyModel
 from solver.errors import UsageError
+from solver.measures import measure_body
 from solver.pattern import tshirt
 from solver.pattern.options import Option
 from solver.pattern.panel import Pattern
@@ -62,3 +64,15 @@ def design_named(name: str) -> Design:
     if name not in DESIGNS:
         raise UsageError(f"no design {name!r}; there are {', '.join(DESIGNS)}")
     return DESIGNS[name]
+
+
+def measures_to_cut(model: BodyModel, shopper: Shopper) -> dict[str, float]:
+    """What garments for the avatar are cut by [mm]: what was measured, else what the avatar has, which is told to nobody.
+
+    A neck under long hair, or all of a body of average depth, has to be dressed too.
+    """
+    measured = {key: measurement.value_mm for key, measurement in shopper.measurements.items()}
+    if measured and not shopper.measurements.missing:
+        return measured
+    inferred = measure_body(model, shopper.canonical, floor_m=0.0, sample_count=1)
+    return {key: measurement.value_mm for key, measurement in inferred.items()} | measured

@@ -37,6 +37,7 @@ class Scene:
         self.present, self.lost, self.silent = True, False, False
         self.faults: dict[str, list[Exception]] = {}
         self.unusable = 0
+        self.measures = MEASURES
         self.turn_s = 2.0
         self.refining_steps = 5
         self.opened = 0
@@ -137,7 +138,7 @@ class SceneReconstruct:
         rest = replace(REST, vertices=scene.canary(REST.vertices.copy()), joints=scene.canary(REST.joints.copy()))
         canonical = scene.canary(BODY + np.array([0.0, 0.0, LIFT], np.float32))
         shape = scene.canary(np.zeros(4))
-        return Known(order, Shopper(rest, canonical, shape, paint_body(MODEL, REST), MEASURES, {"trunk": 1.0}))
+        return Known(order, Shopper(rest, canonical, shape, paint_body(MODEL, REST), scene.measures, {"trunk": 1.0}))
 
     def close(self):
         pass

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from game.attendant import Attendant, Tastes
+from game.designs import measures_to_cut
 from game.live import works
 from game.live.patience import Patience
 from game.live.session import open_session
@@ -18,7 +19,8 @@ from game.materials import Print, PrintKind
 from game.protocol import commands as c
 from game.protocol.snapshot import Screen, SeeAs
 from solver.errors import ChevalError
-from tests.live_stages import MODEL, Scene, SceneReconstruct, SceneSource, SceneTrack, Shelf
+from solver.measures import Measurements
+from tests.live_stages import MEASURES, MODEL, Scene, SceneReconstruct, SceneSource, SceneTrack, Shelf
 
 
 @pytest.fixture
@@ -174,6 +176,20 @@ def test_every_command_at_the_mirror(scene, mirror):
     assert mirror.ask(c.BackToMirror()).screen is Screen.MIRROR
     shown = mirror.ask(c.ScanAgain())
     assert (shown.screen, shown.shopper, shown.dressed) == (Screen.SCAN, None, None)
+
+
+def test_who_has_a_measure_that_was_not_seen_is_dressed_all_the_same(scene, mirror):
+    """A neck under long hair was not measured, and the first garment was refused: the shopper stood there undressed."""
+    scene.measures = Measurements(
+        {key: measurement for key, measurement in MEASURES.items() if key != "neck_girth"},
+        {"neck_girth": "hair lies over it"},
+    )
+    shown = mirror.dressed()
+    assert shown.dressed.garments
+    cut = measures_to_cut(MODEL, shown.shopper)
+    assert 280.0 < cut["neck_girth"] < 480.0
+    assert cut["chest_girth"] == MEASURES["chest_girth"].value_mm
+    assert "neck_girth" not in shown.shopper.measurements
 
 
 def test_an_impossible_alteration_becomes_a_notice_and_the_old_one_stays(mirror):

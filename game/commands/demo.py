@@ -18,7 +18,7 @@ from game.assets import load_body_model
 from game.attendant import Attendant, Tastes
 from game.compilation import compilation_seconds
 from game.console import Progress, report
-from game.designs import design_named
+from game.designs import design_named, measures_to_cut
 from game.export.film import Film
 from game.export.glb import Garment as DrapedGarment
 from game.export.glb import write_outfit_glb
@@ -214,8 +214,7 @@ class _Witness:
 
     def write_outfit(self, shopper: Shopper, worn: Worn) -> None:
         """The body in the canonical pose wearing `worn`."""
-        measures = {key: measurement.value_mm for key, measurement in shopper.measurements.items()}
-        pattern = design_named(worn.design).draft(measures, worn.options)
+        pattern = design_named(worn.design).draft(measures_to_cut(self._model, shopper), worn.options)
         garment = dress(pattern, self._model, shopper.canonical, load_fabric(worn.fabric))
         mesh = garment.mesh
         draped = DrapedGarment(

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from game.avatar import APPROACH_S, Avatar
-from game.designs import design_named
+from game.designs import design_named, measures_to_cut
 from game.fabrics import load_fabric
 from game.live.messages import Order, Refused, Sewing, SewingShare, Sewn
-from game.protocol.snapshot import Shopper
 from solver.body import BodyModel, canonical_pose, joint_transforms, skin
 from solver.cloth.dressing import EDGE_LENGTH_M, Garment, altered, dressing
 from solver.errors import InputError, UsageError
-from solver.measures import measure_body
 from solver.pose_motion import Stance
 
 CATCH_UP_S = 0.4
@@ -70,17 +68,10 @@ class TailorStage:
             self._work = None
             return Refused(sewing.order, sewing.number, str(error))
 
-    def _measures(self, shopper: Shopper) -> dict[str, float]:
-        """What to cut by [mm]: a body of average depth is cut to, though its measures are told to nobody."""
-        measured = shopper.measurements
-        if shopper.of_average_depth:
-            measured = measure_body(self._model, shopper.canonical, floor_m=0.0, sample_count=1)
-        return {key: measurement.value_mm for key, measurement in measured.items()}
-
     def _make(self, sewing: Sewing) -> Generator[float, None, Sewn]:
         worn, shopper = sewing.worn, sewing.shopper
         design, fabric = design_named(worn.design), load_fabric(worn.fabric)
-        pattern = design.draft(self._measures(shopper), worn.options)
+        pattern = design.draft(measures_to_cut(self._model, shopper), worn.options)
         yield 0.0
         if self._draped is not None and self._draped[0] == worn.design:
             # Always of the garment that was draped: alterations of alterations would wear the triangles out.
