@@ -67,7 +67,7 @@ def design_named(name: str) -> Design:
 
 
 def measures_to_cut(model: BodyModel, shopper: Shopper) -> dict[str, float]:
-    """What garments for the avatar are cut by [mm]: what was measured, else what the avatar has, which is told to nobody.
+    """What an avatar's garments are cut by [mm]: what was measured, else what the avatar has, which nobody is told.
 
     A neck under long hair, or all of a body of average depth, has to be dressed too.
     """
