@@ -1,10 +1,13 @@
 """Mailboxes, clocks, meters, history, workers and runners of the live mirror."""
 
+import gc
+import logging
 import math
 import os
 import sys
 import threading
 import time
+import weakref
 from itertools import pairwise
 
 import pytest
@@ -207,6 +210,29 @@ def test_a_foreseen_error_keeps_its_type(bench):
     bench.box.put("lost")
     bench.worker.turn()
     assert type(bench.worker.trouble.error) is DeviceLostError
+
+
+def test_a_failure_that_is_over_leaves_nothing_behind(bench):
+    """Not even until the garbage collector comes: the traceback holds what the stage worked on."""
+
+    class Item:
+        pass
+
+    item = Item()
+    gone = weakref.ref(item)
+    bench.box.put(item)
+    del item
+    gc.disable()
+    logging.disable(logging.CRITICAL)  # pytest keeps what is logged, tracebacks too
+    try:
+        bench.worker.turn()
+        bench.clock.set(bench.clock.now() + 1.0)
+        bench.worker.turn()
+        assert bench.worker.trouble is None
+        assert gone() is None
+    finally:
+        logging.disable(logging.NOTSET)
+        gc.enable()
 
 
 def test_a_new_visit_is_obeyed_before_the_next_piece_of_work(bench):

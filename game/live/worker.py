@@ -122,9 +122,8 @@ class Worker(Generic[In, Out]):
             return self._fail(error)
         except Exception as error:
             _log.exception("the %s stage failed", self.name)
-            wrapped = StageError(f"the {self.name} stage failed ({type(error).__name__}: {error}); it is started again")
-            wrapped.__cause__ = error
-            return self._fail(wrapped)
+            # No name for it here: its cause's traceback holds this call, and both would stay until a collection.
+            return self._fail(self._unforeseen(error))
         if result is not None:
             end = self._clock.now()
             self.meter.add(end, end - now)
@@ -153,6 +152,11 @@ class Worker(Generic[In, Out]):
         # What was freed in this thread lies ready for this thread alone.
         overwrite_small_blocks()
         self.visit = order.visit
+
+    def _unforeseen(self, error: Exception) -> StageError:
+        wrapped = StageError(f"the {self.name} stage failed ({type(error).__name__}: {error}); it is started again")
+        wrapped.__cause__ = error
+        return wrapped
 
     def _fail(self, error: ChevalError) -> float:
         now = self._clock.now()
