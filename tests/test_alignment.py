@@ -64,7 +64,7 @@ def test_posed_points_agree_with_the_naive_ones():
     np.testing.assert_allclose(alignment.vertices, state.vertices(MODEL), atol=1e-5)
 
 
-@pytest.mark.parametrize("shape_count", [0, 9])
+@pytest.mark.parametrize("shape_count", [0, 9, 20])
 def test_sums_are_those_of_the_whole_jacobian(shape_count):
     rng = np.random.default_rng(3)
     alignment = BodyAlignment(MODEL, shape_count=shape_count)
