@@ -240,6 +240,10 @@ class BodyAlignment:
         """Posed vertices [m] at the linearisation, (V, 3), frame w."""
         return skin(self.model, self._rest[: self.model.vertex_count], self._transforms)
 
+    def vertices_in(self, T_cw: NDArray, out: NDArray[np.float32]) -> None:
+        """The same in frame c, into `out` (V, 3)."""
+        skin(self.model, self._rest[: self.model.vertex_count], T_cw @ self._transforms, out)
+
     @property
     def joints(self) -> NDArray[np.float64]:
         """Posed joints [m] at the linearisation, (J, 3), frame w."""

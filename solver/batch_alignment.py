@@ -242,8 +242,7 @@ class BatchAlignment:
         return _Eliminated(gain, reduced, right, square, agreement, pelvis)
 
     def _draw(self, scratch: _Scratch, view: _View, alignment: BodyAlignment) -> Raster:
-        np.matmul(alignment.vertices, view.T_cw[:3, :3].T.astype(np.float32), out=scratch.vertices_c)
-        scratch.vertices_c += view.T_cw[:3, 3].astype(np.float32)
+        alignment.vertices_in(view.T_cw, scratch.vertices_c)
         intrinsics = view.region.intrinsics
         if intrinsics not in scratch.rasterizers:
             scratch.rasterizers[intrinsics] = Rasterizer(intrinsics)

@@ -42,10 +42,9 @@ class RefinementSettings:
         (20, 0.10, 0.008),
         (40, 0.08, 0.006),
         (72, 0.06, 0.005),
-        (72, 0.05, 0.005),
-        (72, 0.05, 0.005),
     )
-    """Gauss-Newton steps of the shape and all poses: coefficients, gate [m], spread of the model's surface [m]."""
+    """Gauss-Newton steps of the shape and all poses: coefficients, gate [m], spread of the model's surface [m]. What
+    two more of them would find, the steps with the person's own model find anyway."""
     own_steps: int = 2
     """Steps of shape and poses with the person's own model in every sweep. The shape must stay free: a body a
     little too thin, in poses a little too near to the camera, fits each picture alone nearly as well."""

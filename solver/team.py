@@ -31,27 +31,27 @@ class Team:
         """`work(item, hand)` for all items 0 .. `item_count` - 1, hands 0 .. `size` - 1. The first error is raised when
         all hands are idle again."""
         items = count()
+        errors: list[BaseException] = []
 
         def toil(hand: int) -> None:
             # Teams of threads within a team would wait for each other.
             with thread_limit(1):
-                while (item := next(items)) < item_count:
-                    work(item, hand)
+                while not errors and (item := next(items)) < item_count:
+                    try:
+                        work(item, hand)
+                    except BaseException as error:
+                        errors.append(error)
 
         if self._helpers is None or item_count < 2:
             toil(0)
-            return
-        others = [self._helpers.submit(toil, hand) for hand in range(1, self.size)]
-        try:
+        else:
+            others = [self._helpers.submit(toil, hand) for hand in range(1, self.size)]
             toil(0)
-        finally:
-            # Whoever failed, nobody else begins anything new.
-            for _ in range(item_count):
-                next(items)
-            errors = [other.exception() for other in others]
-        for error in errors:
-            if error is not None:
-                raise error
+            for other in others:
+                other.result()
+        if errors:
+            # Not kept here: its traceback holds this call, and both would stay until a collection.
+            raise errors.pop(0)
 
     def close(self) -> None:
         """Ends the threads."""
