@@ -1,4 +1,4 @@
-"""What the end of a scan costs after the last frame of a turn: wall and processor time by stage, on one core and two."""
+"""What is done after the last frame of a turn: wall and processor time by stage, on one core and on two."""
 
 from __future__ import annotations
 
