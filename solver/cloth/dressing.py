@@ -106,6 +106,11 @@ class Garment:
         centre = body.vertices[body.trunk].mean(axis=0)
         if turn > TURN_MAX or np.linalg.norm(rotation @ centre + shift - centre) > TRAVEL_MAX_M:
             self.carry(rotation, shift)
+        return self.steps_to(target)
+
+    def steps_to(self, target: NDArray[np.float32]) -> int:
+        """In how many steps of FRAME_S the body should go to `target` (V, 3) [m]."""
+        body = self._contact_body
         way = float(np.linalg.norm(target[body.vertex_ids] - body.vertices, axis=1).max())
         return 1 if way <= JUMP_M else min(int(np.ceil(way / JUMP_STEP_M)), JUMP_STEPS_MAX)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from game.live.messages import Order, Sewn, Shown, Tracked
 from game.protocol.snapshot import ClothMesh, Dressed, Shopper
-from solver.body import BodyModel, joint_transforms, skin
+from solver.body import BodyModel, canonical_pose, joint_transforms, skin
 from solver.cloth.dressing import Garment
 from solver.pose_motion import Stance, interpolate
 from solver.pose_prediction import PosePredictor
@@ -49,19 +51,29 @@ class _Worn:
 
 
 class _Coming:
-    """A garment on its way from the body in the pose that it was sewn in to where the shopper stands now."""
+    """A garment on its way from the body in the pose that it was sewn in to where the shopper stands now.
 
-    def __init__(self, worn: _Worn) -> None:
+    The body goes there joint by joint: on straight lines a limb that turns about itself would shrink to nothing on its
+    way, and come out beside its sleeve.
+    """
+
+    def __init__(self, worn: _Worn, sewn_in: Stance) -> None:
         self.worn = worn
+        self._sewn_in = self._stance = sewn_in
         self._left: int | None = None
 
-    def approach(self, body: NDArray[np.float32]) -> bool:
-        """Does the next part of the way to `body` (V, 3) [m], which may move meanwhile; True once it is there."""
+    def approach(self, wanted: Stance, posed: Callable[[Stance], NDArray[np.float32]]) -> bool:
+        """Does the next part of the way to `wanted`, which may move meanwhile; True once it is there. `posed` is the
+        body (V, 3) [m] that stands so."""
         garment = self.worn.garment
         if self._left is None:
-            self._left = garment.begin_jump(body)
+            carried = wanted.T_wb @ np.linalg.inv(self._sewn_in.T_wb)
+            garment.carry(carried[:3, :3], carried[:3, 3])
+            self._stance = Stance(self._sewn_in.pose, wanted.T_wb)
+            self._left = garment.steps_to(posed(wanted))
         for _ in range(min(ARRIVAL_STEPS, self._left)):
-            garment.jump_on(body, self._left)
+            self._stance = interpolate(self._stance, wanted, 1.0 / self._left)
+            garment.simulation.step(posed(self._stance))
             self._left -= 1
         if garment.simulation.broken:
             garment.reset()
@@ -83,7 +95,7 @@ class ClothStage:
         self._number = 0
         self._worn: _Worn | None = None
         self._coming: _Coming | None = None
-        self._last: Stance | None = None
+        self._standing: Stance | None = None
         self._captured_at = 0.0
 
     def stance(self) -> Stance | None:
@@ -95,7 +107,7 @@ class ClothStage:
         if item.tracked is not None and item.tracked.moment is not None and item.tracked.moment.body is not None:
             self._observe(item.tracked.moment.body, item.shopper)
         if item.sewn is not None:
-            self._put_on(item.sewn)
+            self._put_on(item.sewn, item.shopper)
         if not self._predictor.ready:
             return None
         shown_at = item.at + self._lead_s
@@ -105,9 +117,11 @@ class ClothStage:
             garment.simulation.step(body)
             if garment.simulation.broken:
                 garment.reset()
-                self._worn, self._coming = None, self._coming or _Coming(self._worn)
-        if self._coming is not None and self._coming.approach(body):
-            self._worn, self._coming = self._coming.worn, None
+                self._worn, self._coming = None, self._coming or self._bring(self._worn, item.shopper)
+        if self._coming is not None:
+            assert self._standing is not None
+            if self._coming.approach(self._standing, partial(self._posed, shopper=item.shopper)):
+                self._worn, self._coming = self._coming.worn, None
         garments = ()
         if self._worn is not None:
             self._number = self._worn.number
@@ -118,7 +132,7 @@ class ClothStage:
     def _moved(self, wanted: Stance, shopper: Shopper) -> NDArray[np.float32]:
         """The body on its way to `wanted`, as far as it may go in one step."""
         body = self._posed(wanted, shopper)
-        start, self._last = self._last, wanted
+        start, self._standing = self._standing, wanted
         if start is None or self._worn is None:
             return body
         garment = self._worn.garment
@@ -135,8 +149,8 @@ class ClothStage:
             way = garment.simulation.way_to(body)
             if way > REACH_M:
                 share *= REACH_M / way
-                self._last = interpolate(start, wanted, share)
-                body = self._posed(self._last, shopper)
+                self._standing = interpolate(start, wanted, share)
+                body = self._posed(self._standing, shopper)
         return body
 
     def _observe(self, state: BodyState, shopper: Shopper) -> None:
@@ -148,7 +162,7 @@ class ClothStage:
         self._predictor.observe(Stance(state.pose, T_wb), state.captured_at, state.confidence)
         self._captured_at = state.captured_at
 
-    def _put_on(self, sewn: Sewn) -> None:
+    def _put_on(self, sewn: Sewn, shopper: Shopper) -> None:
         mesh = sewn.garment.mesh
         worn = _Worn(
             sewn.garment,
@@ -167,7 +181,13 @@ class ClothStage:
             sewn.garment.take_over(self._coming.worn.garment)
             self._coming.worn = worn
         else:
-            self._coming = _Coming(worn)
+            self._coming = self._bring(worn, shopper)
+
+    def _bring(self, worn: _Worn, shopper: Shopper) -> _Coming:
+        pose = canonical_pose(self._model, shopper.rest.joints)
+        T_wb = np.eye(4)
+        T_wb[:3, 3] = (worn.garment.home_body - self._posed(Stance(pose, T_wb), shopper)).mean(axis=0)
+        return _Coming(worn, Stance(pose, T_wb))
 
     def _posed(self, stance: Stance, shopper: Shopper) -> NDArray[np.float32]:
         transforms = joint_transforms(self._model, shopper.rest.joints, stance.pose, stance.T_wb)
