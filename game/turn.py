@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.body import BodyModel
-from solver.keyframes import Keyframe, KeyframeSelector, facing_angle
+from solver.keyframes import Keyframe, KeyframeSelector, facing_angle, widest_gap
 from solver.types import BodyState, Ground, Observation
 
 SPOT_M = 0.35
@@ -15,6 +15,10 @@ FULL_TURN = np.deg2rad(350.0)
 """A turn is full so much short of the circle: the last views are those of the beginning."""
 ENOUGH_TURN = np.deg2rad(315.0)
 """Who has turned so far and then stands still has done with it."""
+LARGEST_GAP = np.deg2rad(60.0)
+"""A turn is not done while there is no view from a part of the circle that is wider."""
+PATIENT_TURN = 2.0 * FULL_TURN
+"""Who has turned so far is asked for no more."""
 STILL_RATE = np.deg2rad(12.0)
 """Below this rate of turning [rad/s] someone stands still."""
 STILL_S = 0.6
@@ -48,9 +52,12 @@ class Turn:
 
     @property
     def complete(self) -> bool:
-        """True when they have turned once."""
+        """True when they have turned once and were seen from all sides."""
         turned = abs(self.turned)
-        return turned >= FULL_TURN or (turned >= ENOUGH_TURN and self._still_s >= STILL_S)
+        done = turned >= FULL_TURN or (turned >= ENOUGH_TURN and self._still_s >= STILL_S)
+        if not done or turned >= PATIENT_TURN:
+            return done
+        return widest_gap([keyframe.state for keyframe in self.keyframes])[1] <= LARGEST_GAP
 
     @property
     def keyframes(self) -> tuple[Keyframe, ...]:

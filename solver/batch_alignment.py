@@ -20,6 +20,7 @@ from solver.hair import HairLook, HairZones, learn_hair
 from solver.joint_ranges import LIMIT_SPREAD, joint_ranges
 from solver.kernels.pixel_association import MATCHED, STICKS_OUT, PixelMatching, Pulls, Rendered, associate_pixels
 from solver.keyframes import Keyframe
+from solver.one_body import ShapeOpinion
 from solver.person_region import PERSON, PersonRegion
 from solver.rasterizer import Raster, Rasterizer
 from solver.types import DepthNoise
@@ -50,6 +51,8 @@ class AlignmentReport:
     """RMS of matched pixels along the normal, robust."""
     agreement: float
     """Share of the model's known pixels that depth agrees with."""
+    agreements: NDArray[np.float64]
+    """The same in each keyframe."""
 
 
 class _View:
@@ -83,6 +86,8 @@ class BatchAlignment:
         self._views = [_View(model, keyframe, noise) for keyframe in keyframes]
         self._on_floor = on_floor
         self._step = 0
+        self.opinions: tuple[ShapeOpinion, ...] = ()
+        """What each keyframe said of the shape in the last `align`."""
         self._ranges = joint_ranges(model)
         self._hair_zones = HairZones.of(model)
         self.hair: HairLook | None = None
@@ -106,6 +111,10 @@ class BatchAlignment:
         self._alignments: dict[int, BodyAlignment] = {}
         for view in self._views:
             view.state = replace(view.state, shape=self.shape)
+
+    def keep(self, kept: NDArray[np.bool_]) -> None:
+        """Forgets the keyframes that are not `kept` (keyframes,)."""
+        self._views = [view for view, wanted in zip(self._views, kept, strict=True) if wanted]
 
     @property
     def states(self) -> list[Articulation]:
@@ -142,7 +151,7 @@ class BatchAlignment:
         self._step += 1
         reduced = np.eye(shape_count)
         right = self.shape[:shape_count].copy()
-        eliminated, squares, agreements = [], [], []
+        eliminated, squares, agreements, said = [], [], [], []
         for n in range(len(self._views)):
             residual, agreement = self._add_view(alignment, n, gate_m, surface_sigma_m)
             squares.append(residual)
@@ -152,16 +161,20 @@ class BatchAlignment:
             both = np.column_stack([gradient[:split], hessian[:split, split:]])
             gain = solved(hessian[:split, :split].copy(), both)
             eliminated.append(gain)
-            reduced += hessian[split:, split:] - hessian[split:, :split] @ gain[:, 1:]
-            right += gradient[split:] - hessian[split:, :split] @ gain[:, 0]
+            information = hessian[split:, split:] - hessian[split:, :split] @ gain[:, 1:]
+            pull = gradient[split:] - hessian[split:, :split] @ gain[:, 0]
+            reduced += information
+            right += pull
+            said.append((information, pull))
         change = -np.linalg.solve(reduced, right) if shape_count else np.zeros(0)
         for view, gain in zip(self._views, eliminated, strict=True):
             alignment.linearise(view.state)
             view.state = alignment.moved(np.concatenate([-gain[:, 0] - gain[:, 1:] @ change, change]))
         self.shape[:shape_count] += change
+        self.opinions = tuple(ShapeOpinion(h, -g - h @ change) for h, g in said)
         if self.hair is None:
             self.hair = self._find_hair(alignment)
-        return AlignmentReport(float(np.sqrt(np.mean(squares))), float(np.mean(agreements)))
+        return AlignmentReport(float(np.sqrt(np.mean(squares))), float(np.mean(agreements)), np.array(agreements))
 
     def _add_view(self, alignment: BodyAlignment, n: int, gate: float, surface_sigma: float) -> tuple[float, float]:
         """All terms of one keyframe; returns the mean square of matched residuals [m^2] and the agreement."""
