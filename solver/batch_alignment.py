@@ -30,6 +30,8 @@ GRID_WIDTH = 283
 """Pixels of the longer side that the alignment works on."""
 PIXEL_INDEPENDENCE = 0.1
 """Neighbouring pixels err alike: each counts for so much of an independent measurement."""
+PATCH_M = 0.0127
+"""Pixels denser than that on the body see no more of it: what the model lacks, and clothes, is the same in all."""
 OUTLINE_SIGMA_M = 0.04
 """A stereo camera's outlines are too fat by a share of its matching window, and say little beside the depth within."""
 SCALP_SHARE = 0.2
@@ -233,7 +235,7 @@ class BatchAlignment:
         robust = robust_weights(offsets, scale, "geman_mcclure")
         pixels = pulls.pixels[:count]
         corners = self.model.faces[raster.triangle.reshape(-1)[pixels]]
-        weights = PIXEL_INDEPENDENCE * robust / np.square(sigmas)
+        weights = PIXEL_INDEPENDENCE * self._patch_share(view, alignment) * robust / np.square(sigmas)
         weights *= self._without_hair(view, corners[:, 0], count)
         if alignment.shape_count:
             # Rows with the shape are dear: every step takes another third of the matched pixels (ordered subsets).
@@ -244,6 +246,11 @@ class BatchAlignment:
         share = robust[matched]
         square = float((share * np.square(offsets[matched])).sum() / max(share.sum(), 1e-9))
         return square, agreeing / max(known, 1)
+
+    def _patch_share(self, view: _View, alignment: BodyAlignment) -> float:
+        """How much of a patch of `PATCH_M` a pixel shows at the person's distance, at most 1."""
+        distance = float(view.T_cw[2, :3] @ alignment.joints[0] + view.T_cw[2, 3])
+        return min(1.0, (distance / (view.region.intrinsics.fx * PATCH_M)) ** 2)
 
     def _without_hair(self, view: _View, vertices: NDArray[np.int32], count: int) -> NDArray[np.float64]:
         """How much each of the `count` pulls, on `vertices` (count,), says of the body and not of hair, 0..1.

@@ -1,9 +1,10 @@
-"""Whether all views of a turn show one body: the shape that each part of the turn alone would have.
+"""Whether all views of a turn show one body: how much better two would explain them.
 
-At the common optimum each view still pulls at the shape. Of the views up to some moment and of those after it the
-normal equations, poses eliminated, give the two shapes that they would rather have, each held by the prior to what it
-can tell; what lies between the two is a likelihood-ratio change-point test in metres of surface (Page 1954 for the
-question, Schur complement for the poses).
+At the common optimum each view still pulls at the shape. The views up to some moment and those after it have, by their
+normal equations with the poses eliminated, shapes that they would rather have; that both have theirs makes the sum of
+squares smaller by g^T (H + 1)^-1 g each, with H and g summed over the views and the unit prior of the shape. For one
+body that is about chi-square with as many degrees of freedom as the shape has coefficients; the moment is the one where
+it is greatest (likelihood ratio for a change at an unknown place, Csorgo and Horvath 1997).
 """
 
 from __future__ import annotations
@@ -14,12 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.body import BodyModel
-
 FEWEST_VIEWS = 4
 """Fewer say too little of a shape."""
-EVERY = 7
-"""Of so many vertices one is compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +29,8 @@ class ShapeOpinion:
     """(K,), at the common shape."""
 
 
-def two_bodies_m(model: BodyModel, opinions: Sequence[ShapeOpinion], times: Sequence[float]) -> float:
-    """How far apart the surfaces of two parts of the turn are [m, RMS], for the split in time that parts them most.
+def two_body_gain(opinions: Sequence[ShapeOpinion], times: Sequence[float]) -> float:
+    """By how much two bodies, one before and one after some moment, make the sum of squares smaller, at most.
 
     `times` [s] are those of the views. 0 where there are too few views to compare.
     """
@@ -42,15 +39,12 @@ def two_bodies_m(model: BodyModel, opinions: Sequence[ShapeOpinion], times: Sequ
         return 0.0
     informations = np.cumsum([opinions[n].information for n in order], 0)
     pulls = np.cumsum([opinions[n].pull for n in order], 0)
-    count = pulls.shape[1]
-    basis = model.shape_basis[:count, ::EVERY].astype(np.float64).reshape(count, -1)
-    metric = basis @ basis.T / (basis.shape[1] / 3)
-    prior = np.eye(count)
-    widest = 0.0
+    prior = np.eye(pulls.shape[1])
+    most = 0.0
     for split in range(FEWEST_VIEWS - 1, len(order) - FEWEST_VIEWS):
-        first, second = informations[split], informations[-1] - informations[split]
-        before = np.linalg.solve(first + prior, pulls[split])
-        after = np.linalg.solve(second + prior, pulls[-1] - pulls[split])
-        apart = after - before
-        widest = max(widest, float(apart @ metric @ apart))
-    return float(np.sqrt(widest))
+        parts = (
+            (informations[split], pulls[split]),
+            (informations[-1] - informations[split], pulls[-1] - pulls[split]),
+        )
+        most = max(most, sum(float(pull @ np.linalg.solve(seen + prior, pull)) for seen, pull in parts))
+    return most

@@ -22,7 +22,7 @@ from solver.fusion import SIGMA_M, CanonicalVolume, FusedSurface, outer_faces
 from solver.hair import scalp_vertices
 from solver.keyframes import Keyframe, widest_gap
 from solver.model_fit import ModelFit
-from solver.one_body import two_bodies_m
+from solver.one_body import two_body_gain
 from solver.pieces import complete
 from solver.surface_sweeps import SurfaceSweeps
 from solver.types import DepthNoise, Mesh, read_only
@@ -36,8 +36,8 @@ MOST_ODD = 0.34
 """Share of such views from which nobody knows which are the odd ones."""
 SETTLED_STEPS = 3
 """Steps of shape and poses after which odd views can be told."""
-TWO_BODIES_M = 0.017
-"""Parts of one person's turn differ by 6 mm (3 to 13 seen), those of two people by 20 and more."""
+TWO_BODY_GAIN = 130.0
+"""Chi-square with 72 degrees of freedom; 19 to 86 were seen in turns of one person, 190 and more in those of two."""
 ODDEST_SHAPE = 2.5
 """Mean square of the shape in standard deviations; 1 is expected, 0.3 to 1.7 were seen."""
 NOT_ONE_BODY = "the views of the turn do not fit one body: stand alone, whole in the picture, and turn once more"
@@ -255,7 +255,7 @@ class _Refinement:
         times = [keyframe.state.captured_at for keyframe in self.keyframes]
         agrees = report.agreement >= LEAST_AGREEMENT
         likely = np.mean(np.square(batch.shape)) <= ODDEST_SHAPE
-        if not agrees or not likely or two_bodies_m(self.model, batch.opinions, times) > TWO_BODIES_M:
+        if not agrees or not likely or two_body_gain(batch.opinions, times) > TWO_BODY_GAIN:
             raise TrackingLostError(NOT_ONE_BODY)
 
     def _lay(
