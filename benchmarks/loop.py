@@ -24,7 +24,7 @@ from game.view.display import Display
 from scenes import SCREENS
 from solver.errors import ChevalError
 
-SPEC = "sim:seed=150,fps=24,seconds=8"
+SPEC = "sim:seed=150,fps=30,seconds=8"
 MIRROR_S = 8.0
 LISTEN_S = 12.0
 """Of the mirror, once the shirt is on; of the live picture afterwards half as long."""
@@ -161,7 +161,7 @@ class _Window:
         now = time.monotonic()
         self._drawn_at = begin
         self._pictures.add(now, now - begin)
-        shown = _shown_capture(snapshot)
+        shown = snapshot.seen_at
         # Of a camera's frame the first picture counts: the next ones show the avatar further on, not later.
         if shown is not None and shown != self._shown_capture:
             self._shown_capture = shown
@@ -200,13 +200,6 @@ class _Window:
         while time.monotonic() < deadline:
             self.draw()
         return self._session.latest()
-
-
-def _shown_capture(snapshot: Snapshot) -> float | None:
-    """When what is seen was taken [s]: the live picture, or the pose of the avatar."""
-    if snapshot.screen is Screen.SCAN or snapshot.see_as is SeeAs.MIRROR:
-        return None if snapshot.camera is None else snapshot.camera.frame.captured_at
-    return None if snapshot.dressed is None else snapshot.dressed.captured_at
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from game.forgetting import overwrite_small_blocks, return_freed_memory
+from game.pacing import Pacer
 from game.protocol.commands import Command
 from game.protocol.engine import Graphics
 from game.protocol.session import Session
@@ -20,10 +21,6 @@ from game.view.dresser import Dresser
 from game.view.graphics import OffscreenGraphics
 from game.view.interface.inputs import Inputs
 
-MOST_PER_S = 30.0
-"""Pictures; more would, drawn by the processor, take its time from those who find out what to show."""
-CALM_PER_S = 15.0
-"""Pictures while a scanned body is computed: little moves, and all who wait do so for that."""
 LONGEST_S = 0.1
 """A picture that took longer than this is animated as if it had not [s]."""
 
@@ -68,7 +65,7 @@ class App:
         self._scene: Scene | None = None
         self._knew = False
         self.frame_count = 0
-        self._due = 0.0
+        self._pacer = Pacer(session)
         self._paced_at = time.perf_counter()
 
     @property
@@ -105,20 +102,14 @@ class App:
         return self.display.draw(read)
 
     def pace(self) -> None:
-        """Waits until the next picture is due; call it before a picture, so that what that shows is the newest.
+        """Waits until the next picture is to begin.
 
         A machine that is too slow gets a simpler look.
         """
-        scan = self.session.latest().scan
-        calm = scan is not None and scan.refining is not None
         if self.display.quality.still_backdrop:
-            wait = self._due - time.perf_counter()
-            if wait > 0.0:
-                time.sleep(wait)
-            period = 1.0 / (CALM_PER_S if calm else MOST_PER_S)
-            self._due = max(self._due, time.perf_counter() - period) + period
-        now = time.perf_counter()
-        if not calm:
+            self._pacer.wait()
+        scan, now = self.session.latest().scan, time.perf_counter()
+        if scan is None or scan.refining is None:
             self.display.keep_up(min(now - self._paced_at, LONGEST_S))
         self._paced_at = now
 

@@ -17,12 +17,12 @@ from game.materials import OPTICS, Print, PrintKind, linear, optics_of, print_ti
 from game.view import context as context_module
 from game.view.camera import look_from
 from game.view.context import Context, NoGraphicsError
-from game.view.coverage import GIVE, hidden_depth, out_of_sight
+from game.view.coverage import GIVE, Covering, Layer, hidden_depth, out_of_sight
 from game.view.model import coarse_body
 from game.view.portraits import portraits
 from game.view.quality import FINE, SOFTWARE
 from game.view.shaders import PROGRAMS, program, shader_source
-from game.view.stage import Stage
+from game.view.stage import TUCKED_IN_PARTS, Stage
 from game.view.studio import FLOOR_HALF, paper_roll
 from game.view.tailoring import line_distances
 from solver.atlas.layout import atlas_layout, texture_coordinates
@@ -320,11 +320,17 @@ def test_skin_gives_way_under_cloth_only():
     cloth, _, uv = sheet(0.2, 21)
     edge = np.minimum.reduce([uv[:, 0], uv[:, 1], 0.2 - uv[:, 0], 0.2 - uv[:, 1]]).astype(np.float32)
     in_front = cloth - np.array([0, 0.008, 0], np.float32)
-    depth = hidden_depth(body, normals, [(in_front, edge)])
+    depth = hidden_depth(body, normals, [Layer(in_front, edge)])
     radius = np.abs(body[:, ::2]).max(1)
     assert depth[radius < 0.06] == pytest.approx(GIVE)
     assert (depth[radius > 0.09] == 0).all()
-    assert not hidden_depth(body, normals, [(in_front - np.array([0, 0.1, 0], np.float32), edge)]).any()
+    in_parts = Covering(body, normals, [Layer(in_front, edge)], parts=7)
+    in_front += 1.0  # what moves meanwhile is not looked at
+    while not in_parts.go_on():
+        assert not in_parts.depth.all()
+    np.testing.assert_array_equal(in_parts.depth, depth)
+    in_front -= 1.0
+    assert not hidden_depth(body, normals, [Layer(in_front - np.array([0, 0.1, 0], np.float32), edge)]).any()
     assert not hidden_depth(body, normals, []).any()
 
 
@@ -359,6 +365,14 @@ def test_tucked_skin_does_not_poke_through(stage):
         middle = stage.render()[60:140, 50:70].astype(int)
         return (middle[..., 2] - middle[..., 0] < 60).mean()
 
+    assert bare_share() > 0.1
+    for _ in range(TUCKED_IN_PARTS + 2):
+        stage.tuck_in_by_and_by()
+    assert bare_share() == 0.0
+    stage.remove_garments()
+    assert bare_share() == 1.0
+    garment = stage.add_garment(index.reshape(-1, 3).astype(np.int32), uv, "poplin", Print(ground=(20, 40, 200)))
+    stage.update_garment(garment, cloth)
     assert bare_share() > 0.1
     stage.tuck_in()
     assert bare_share() == 0.0

@@ -228,3 +228,11 @@ class Snapshot:
     """Frames or steps a second by stage (`track`, `cloth`, ...) and their times (`track_p50_ms`, `track_p99_ms`);
     delays from capture to the dressed avatar (`latency_p50_ms`, `latency_p95_ms`) and to picture and body
     (`picture_latency_...`); `dropped_frames`, `missed_cloth_steps`, and `wipe_s`, what the last wipe took."""
+
+    @property
+    def seen_at(self) -> float | None:
+        """When what is seen of the shopper was taken [s], the live picture or the pose of the avatar; None while
+        there is nothing of them."""
+        if self.screen is Screen.SCAN or self.see_as is SeeAs.MIRROR:
+            return None if self.camera is None else self.camera.frame.captured_at
+        return None if self.dressed is None else self.dressed.captured_at

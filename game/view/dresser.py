@@ -10,8 +10,6 @@ from game.view.camera import Crop
 from game.view.display import Display
 from game.view.figures import mean_figure, outer_faces
 
-TUCK_EVERY = 30
-"""Pictures between two looks at which skin lies under cloth."""
 SETTLED_AFTER = 45
 """Pictures after which a garment hangs as it will: it arrives creased, and the creases' shade would stay as stains."""
 
@@ -27,7 +25,6 @@ class Dresser:
         self._stage_fabrics: tuple[Worn, ...] = ()
         self._glass_fabrics: tuple[Worn, ...] = ()
         self._step = -1
-        self._pictures = 0
         self._settled_in = 0
 
     def show_body(self, shopper: Shopper) -> None:
@@ -65,15 +62,16 @@ class Dresser:
             stage.update_body(dressed.body)
             for number, (_, particles) in enumerate(dressed.garments):
                 stage.update_garment(number, particles)
-        self._pictures += 1
         if recut:
             self._settled_in = SETTLED_AFTER
         elif self._settled_in:
             self._settled_in -= 1
         if recut or self._settled_in == 1:
             stage.shade_folds(16)
-        if recut or self._pictures % TUCK_EVERY == 0:
+        if recut:
             stage.tuck_in()
+        else:
+            stage.tuck_in_by_and_by()
 
     def dress_glass(self, snapshot: Snapshot, crop: Crop | None = None) -> None:
         """The camera's picture with what is worn over it."""

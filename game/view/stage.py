@@ -13,7 +13,7 @@ from game.view.body_picture import BodyTexture
 from game.view.camera import Camera
 from game.view.cells import Cells
 from game.view.context import Context
-from game.view.coverage import hidden_depth, out_of_sight
+from game.view.coverage import Covering, Layer, hidden_depth, out_of_sight
 from game.view.layers import open_pipeline
 from game.view.lights import LightRig
 from game.view.model import SEEN, Model
@@ -33,6 +33,8 @@ MOVED_M = 0.25
 """A camera that moved so far since sees other triangles [m]."""
 INSIDE_M = 0.15
 """So far from an edge the wrong side of a garment may be seen [m]."""
+TUCKED_IN_PARTS = 28
+"""Pictures over which it is found which skin lies under cloth; two more begin and a layer takes one."""
 
 
 class Stage:
@@ -78,6 +80,7 @@ class Stage:
         self._hair_depth = np.zeros(0, np.float32)
         self._garments: list[Model] = []
         self._edges: list[NDArray[np.float32]] = []
+        self._covering: Covering | None = None
         self._pictures = 0
         self._culled_from = np.full(3, np.inf)
         self.place_studio((0.0, 0.0))
@@ -173,14 +176,30 @@ class Stage:
     def tuck_in(self) -> None:
         """Let skin give way where a garment lies on it, so that none pokes through.
 
-        Call it when garments were put on or have moved over the body; it costs some milliseconds.
+        Call it when garments were put on; it costs some milliseconds.
         """
+        self._covering = None
         if self._body is not None:
-            layers = [(model.vertices, edge) for model, edge in zip(self._garments, self._edges, strict=True)]
-            depth = hidden_depth(self._body.vertices, self._body.normals, layers)
-            self._body.set_column("offset", (self._hair_depth - depth)[:, None])
-            if self.quality.still_backdrop:
-                self._body.cover(out_of_sight(depth, self._body.faces))
+            self._give_way(hidden_depth(self._body.vertices, self._body.normals, self._layers()))
+
+    def tuck_in_by_and_by(self) -> None:
+        """Goes on with letting skin give way, a part in every picture: garments move over the body."""
+        if self._body is None:
+            return
+        if self._covering is None:
+            self._covering = Covering(self._body.vertices, self._body.normals, self._layers(), TUCKED_IN_PARTS)
+        elif self._covering.go_on():
+            self._give_way(self._covering.depth)
+            self._covering = None
+
+    def _layers(self) -> list[Layer]:
+        return [Layer(model.vertices, edge) for model, edge in zip(self._garments, self._edges, strict=True)]
+
+    def _give_way(self, depth: NDArray[np.float32]) -> None:
+        assert self._body is not None
+        self._body.set_column("offset", (self._hair_depth - depth)[:, None])
+        if self.quality.still_backdrop:
+            self._body.cover(out_of_sight(depth, self._body.faces))
 
     def shade_folds(self, directions: int = 48) -> None:
         """Darken what lies deep in folds and under arms, from how everything stands now.
@@ -271,7 +290,7 @@ class Stage:
     def _remove_body(self) -> None:
         if self._body is not None:
             self._body.remove()
-            self._body = None
+            self._body = self._covering = None
         if self._picture is not None:
             self._picture.wipe()
             self._picture = None

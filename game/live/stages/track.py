@@ -171,8 +171,12 @@ class TrackStage:
             self._aside.submit(overwrite_small_blocks).result()
 
     def close(self) -> None:
-        """Closes the landmarker and ends the thread."""
-        self._close_landmarker()
+        """Closes the landmarker and ends the thread.
+
+        Forgets as well: whatever went wrong may hold the stage itself for longer, as a module's failed import does
+        that this stage happened to be the first to cause.
+        """
+        self.forget()
         if self._aside is not None:
             self._aside.shutdown()
 
