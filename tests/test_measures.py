@@ -285,7 +285,7 @@ class TestBodies:
     def test_what_is_hardly_known_is_no_measure(self, model):
         """The surface may be off by 12 mm: that is much of a wrist, and little of a chest."""
         vertices, joints = random_body(model, 2)
-        vague = SurfaceError(noise_m=0.012, wave_m=0.1)
+        vague = SurfaceError(offset_m=0.012)
         measures = measure_body(model, vertices, joints, error=vague, sample_count=12)
         assert "wrist_girth" in measures.missing
         assert "may be off by" in measures.missing["wrist_girth"]
