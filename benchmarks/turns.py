@@ -198,7 +198,9 @@ def _outcome(model: BodyModel, case: Case, film: Film, other: Film) -> dict[str,
     except ChevalError as error:
         return {"refused": str(error), "false": case.honest, "cpu_s": time.process_time() - begin}
     said = notes(scan)[1:]
-    row = _errors(model, film.source, scan) | {
+    # Either of two people may be the one who was scanned; a mixture is neither.
+    present = (film, other) if case.pick is _replaced else (film,)
+    row = min((_errors(model, one.source, scan) for one in present), key=lambda errors: errors["mean_mm"]) | {
         "said": " ".join(said),
         "missing": len(scan.measurements.missing),
         "turned_deg": float(np.rad2deg(abs(scan.turned))),

@@ -21,6 +21,8 @@ PATIENT_TURN = 2.0 * FULL_TURN
 """Who has turned so far is asked for no more."""
 STILL_RATE = np.deg2rad(12.0)
 """Below this rate of turning [rad/s] someone stands still."""
+LEAST_CONFIDENCE = 0.35
+"""Below that nobody knows where the body is: it has neither left the spot nor turned."""
 STILL_S = 0.6
 RATE_S = 0.35
 """Time over which the rate of turning is averaged [s]."""
@@ -65,7 +67,9 @@ class Turn:
         return self._selector.keyframes
 
     def watch(self, observation: Observation, ground: Ground, state: BodyState) -> None:
-        """Takes the next frame and the body tracked in it into account."""
+        """Takes the next frame and the body tracked in it into account, where it is known at all."""
+        if state.confidence < LEAST_CONFIDENCE:
+            return
         place, facing = state.vertices[self._trunk, :2].mean(0).astype(np.float64), facing_angle(state)
         if self._spot is None or (not self.complete and np.linalg.norm(place - self._spot) > SPOT_M):
             speed = self.speed

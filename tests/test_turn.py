@@ -18,8 +18,8 @@ def turn_to():
     shopper, turn = Shopper(seed=4), Turn(MODEL)
     depth = np.ones((CAMERA.height, CAMERA.width), np.float32)
 
-    def watch(time, yaw, confidence=0.9):
-        truth = shopper.state(0.0, yaw)
+    def watch(time, yaw, confidence=0.9, aside=0.0):
+        truth = shopper.state(0.0, yaw, aside)
         state = BodyState(0, time, truth.shape, truth.pose, truth.T_wb, truth.vertices(MODEL), confidence)
         turn.watch(Observation(Frame(0, time, CAMERA, None, depth), None, None), GROUND, state)
 
@@ -48,8 +48,19 @@ def test_nobody_turns_for_ever(turn_to):
     turn, watch = turn_to
     for time in np.arange(0.0, 13.0, 0.1):
         behind = 2.0 < time % 6.0 < 4.0
-        watch(time, RATE * time, 0.3 if behind else 0.9)
+        watch(time, RATE * time, 0.4 if behind else 0.9)
     assert turn.complete
+
+
+def test_a_body_that_is_lost_for_some_frames_has_not_left_its_spot(turn_to):
+    turn, watch = turn_to
+    for n, time in enumerate(np.arange(0.0, 3.0, 0.1)):
+        lost = 14 <= n < 20
+        watch(time, 2.5 if lost else RATE * time, 0.02 if lost else 0.9, 0.5 if lost else 0.0)
+    assert turn.turned == pytest.approx(RATE * 2.9, abs=0.02)
+    assert len(turn.keyframes) > 10
+    watch(3.0, RATE * 3.0, aside=0.5)
+    assert turn.turned == 0.0, "who walks off begins anew"
 
 
 def test_sides_have_the_names_that_the_camera_sees(turn_to):
