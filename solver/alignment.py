@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from solver.body import BodyModel, RestBody, as_float64, joint_transforms, rotation_matrices, shape_body, skin
 from solver.kernels.body_alignment import ROOT_COUNT, LinearisedBody, accumulate_rows, pose_points, write_jacobian
+from solver.kernels.kinematics import shift_joints
 from solver.kernels.normal_equations import add_rotation_priors, convert_wrenches, solve_positive_definite
 from solver.kernels.rotations import compose_rotations, write_inverse_left_jacobians, write_rotation_vectors
 from solver.types import Intrinsics
@@ -152,6 +153,7 @@ class BodyAlignment:
         basis = np.concatenate([model.shape_basis[:shape_count], model.joint_basis[:shape_count]], axis=1)
         self._basis = np.ascontiguousarray(basis.transpose(1, 2, 0), np.float32)
         self._joint_basis = np.ascontiguousarray(model.joint_basis[:shape_count].transpose(1, 2, 0), np.float64)
+        self._joint_motion, self._shifts = np.zeros_like(self._joint_basis), np.zeros_like(self._joint_basis)
         self._rest = np.empty((model.vertex_count + model.joint_count, 3), np.float32)
         self._rest_shape: NDArray | None = None
         size = 6 * (1 + len(self.active_joints)) + shape_count
@@ -221,19 +223,26 @@ class BodyAlignment:
         self._prior_gradient[:] = 0.0
 
     def _joint_shifts(self, rotations: NDArray, R_wb: NDArray) -> NDArray[np.float64]:
-        """D_j = dc_j - R_j dJ_j, where dc_j = dc_parent + R_parent (dJ_j - dJ_parent) is the joint's own motion."""
-        basis = self._joint_basis
-        moved = np.zeros_like(basis)
-        if self.shape_count == 0:
-            return moved
-        for j, parent in enumerate(self.model.joint_parents):
-            moved[j] = R_wb @ basis[j] if parent < 0 else moved[parent] + rotations[parent] @ (basis[j] - basis[parent])
-        return moved - rotations @ basis
+        """How far shape moves each joint's transform, (J, 3, K)."""
+        if self.shape_count:
+            shift_joints(
+                self.model.joint_parents,
+                np.ascontiguousarray(rotations),
+                as_float64(R_wb),
+                self._joint_basis,
+                self._joint_motion,
+                self._shifts,
+            )
+        return self._shifts
 
     @property
     def vertices(self) -> NDArray[np.float32]:
         """Posed vertices [m] at the linearisation, (V, 3), frame w."""
         return skin(self.model, self._rest[: self.model.vertex_count], self._transforms)
+
+    def vertices_in(self, T_cw: NDArray, out: NDArray[np.float32]) -> None:
+        """The same in frame c, into `out` (V, 3)."""
+        skin(self.model, self._rest[: self.model.vertex_count], T_cw @ self._transforms, out)
 
     @property
     def joints(self) -> NDArray[np.float64]:
@@ -423,14 +432,16 @@ class BodyAlignment:
 
     def moved(self, increment: NDArray) -> Articulation:
         """The linearised state after `increment` (M,)."""
-        state = self.state
+        return self.moved_from(self.state, self.body.centres[0], increment)
+
+    def moved_from(self, state: Articulation, pelvis: NDArray, increment: NDArray) -> Articulation:
+        """The same from any `state`, whose pelvis lies at `pelvis` (3,) [m] in frame w."""
         joints = self.active_joints
         pose = state.pose.copy()
         pose[joints] = composed_rotations(increment[ROOT_COUNT : self.shape_column].reshape(-1, 3), pose[joints])
         shape = state.shape.copy()
         shape[: self.shape_count] += increment[self.shape_column :]
         turn = rotation_matrices(increment[None, :3])[0]
-        pelvis = self.body.centres[0]
         T_wb = state.T_wb.copy()
         T_wb[:3, :3] = turn @ state.T_wb[:3, :3]
         T_wb[:3, 3] = turn @ (state.T_wb[:3, 3] - pelvis) + pelvis + increment[3:6]

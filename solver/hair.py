@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.body import BodyModel
+from solver.kernels.hair_likeness import hair_likeness
 
 REACH_BELOW_NAPE_M = 0.35
 """How far down the trunk hair is looked for."""
@@ -84,6 +85,12 @@ class HairLook:
         to_skin = np.linalg.norm(feature - self.skin, axis=-1)
         to_hair = np.linalg.norm(feature - self.hair, axis=-1)
         return (1.0 / (1.0 + np.exp((to_hair - to_skin) / SOFTNESS))).astype(np.float32)
+
+    def likeness_where(self, colors: NDArray[np.uint8], depth: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The same of a picture (H, W, 3) where it has `depth` (H, W), elsewhere 0."""
+        out = np.empty(depth.shape, np.float32)
+        hair_likeness(np.ascontiguousarray(colors), depth, self.skin, self.hair, CHROMA_GAIN, SOFTNESS, out)
+        return out
 
 
 def learn_hair(

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from solver.atlas.color_atlas import AtlasPainter, ColorAtlas
+from solver.atlas.color_atlas import AtlasPainter, ColorAtlas, RatedView
 from solver.batch_alignment import AlignmentReport, BatchAlignment
-from solver.body import BodyModel, RestBody, joint_transforms, shape_body, skin
+from solver.body import BodyModel, RestBody, joint_transforms, shape_body
 from solver.errors import TrackingLostError
 from solver.fusion import SIGMA_M, CanonicalVolume, FusedSurface, outer_faces
 from solver.hair import scalp_vertices
@@ -25,10 +25,10 @@ from solver.model_fit import ModelFit
 from solver.one_body import two_body_gain
 from solver.pieces import complete
 from solver.surface_sweeps import SurfaceSweeps
+from solver.team import Team
 from solver.types import DepthNoise, Mesh, read_only
 
 FEWEST_VIEWS = 3
-VIEWS_A_PIECE = 4
 LEAST_AGREEMENT = 0.4
 ODD_VIEW = 0.88
 """A view that agrees so much less than others do was tracked wrongly, or shows someone else."""
@@ -56,10 +56,9 @@ class RefinementSettings:
         (20, 0.10, 0.008),
         (40, 0.08, 0.006),
         (72, 0.06, 0.005),
-        (72, 0.05, 0.005),
-        (72, 0.05, 0.005),
     )
-    """Gauss-Newton steps of the shape and all poses: coefficients, gate [m], spread of the model's surface [m]."""
+    """Gauss-Newton steps of the shape and all poses: coefficients, gate [m], spread of the model's surface [m]. What
+    two more of them would find, the steps with the person's own model find anyway."""
     own_steps: int = 2
     """Steps of shape and poses with the person's own model in every sweep. The shape must stay free: a body a
     little too thin, in poses a little too near to the camera, fits each picture alone nearly as well."""
@@ -167,12 +166,16 @@ class _Refinement:
         self._clock = clock
         self._seconds: dict[str, float] = {}
         self._steps_done = 0
-        # Surface and hair are swept once more than it is refined; pictures and colour.
-        self._steps = len(settings.shape_steps) + settings.sweeps * (settings.own_steps + 1) + settings.surface + 4
+        # The surface is swept once more than it is refined; pictures and colour.
+        self._steps = len(settings.shape_steps) + settings.sweeps * (settings.own_steps + 1) + settings.surface + 3
 
     def run(self) -> Generator[tuple[str, float], None, Reconstruction]:
+        with Team() as self._team:
+            return (yield from self._run())
+
+    def _run(self) -> Generator[tuple[str, float], None, Reconstruction]:
         settings = self.settings
-        batch = BatchAlignment(self.model, self.keyframes, self.noise, settings.on_floor)
+        batch = BatchAlignment(self.model, self.keyframes, self.noise, settings.on_floor, self._team)
         report = None
         for n, (count, gate, sigma) in enumerate(settings.shape_steps):
             yield self._at("shape and poses")
@@ -183,7 +186,7 @@ class _Refinement:
         assert report is not None
         self._require_one_body(batch, report)
         self._require_likely_body(batch)
-        sweeps = SurfaceSweeps(self.model, self.noise)
+        sweeps = SurfaceSweeps(self.model, self.noise, self._team.size)
         rest = shape_body(self.model, batch.shape)
         fit = yield from self._lay(rest, batch, sweeps)
         for _ in range(settings.sweeps):
@@ -197,17 +200,14 @@ class _Refinement:
         self._require_likely_body(batch)
         rest, fitted = fit.rest, fit.vertices
         seen = fit.carried_inwards(sweeps.weight)
-        if batch.hair is None:
-            self._steps_done += 1
-        else:
-            # Of the scalp hair is what can be seen.
-            yield from self._sweep(rest, batch, sweeps, with_hair=True)
-            scalp = scalp_vertices(self.model)
-            seen[scalp] = sweeps.weight[scalp]
         fused = (yield from self._fuse(rest, batch)) if settings.surface else None
         yield self._at("colour")
         with self._stage("colour"):
-            painter, levels = self._look_again(batch, rest)
+            painter, levels = self._look_again(batch, rest, sweeps)
+        if batch.hair is not None:
+            # Of the scalp hair is what can be seen.
+            scalp = scalp_vertices(self.model)
+            seen[scalp] = sweeps.weight[scalp]
         yield self._at("colour")
         with self._stage("colour"):
             atlas = painter.paint() if painter.view_count else None
@@ -268,25 +268,24 @@ class _Refinement:
         self, rest: RestBody, batch: BatchAlignment, sweeps: SurfaceSweeps
     ) -> Generator[tuple[str, float], None, ModelFit]:
         """The model laid onto what the keyframes show in the present poses, but for the hair."""
-        with self._stage("surface", steps=0):
-            fit = ModelFit(self.model, rest)
-        yield from self._sweep(fit.rest, batch, sweeps)
-        with self._stage("surface", steps=0):
-            fit.advance(sweeps.residual, sweeps.weight)
-        return fit
-
-    def _sweep(
-        self, rest: RestBody, batch: BatchAlignment, sweeps: SurfaceSweeps, with_hair: bool = False
-    ) -> Generator[tuple[str, float], None, None]:
-        """Residuals of all keyframes for the body `rest`."""
+        yield self._at("surface")
         with self._stage("surface"):
-            sweeps.begin()
-            views = zip(self.keyframes, batch.states, batch.person_masks(with_hair), strict=True)
-            for number, (keyframe, state, person) in enumerate(views):
-                if number % VIEWS_A_PIECE == 0:
-                    yield self._at("surface", number / len(self.keyframes))
-                sweeps.add(keyframe, state, rest, person)
+            fits: list[ModelFit] = []
+            sweeps.begin(len(self.keyframes))
+
+            def work(item: int, hand: int) -> None:
+                if item == 0:
+                    # What takes longest comes first.
+                    fits.append(ModelFit(self.model, rest))
+                    return
+                n, keyframe = item - 1, self.keyframes[item - 1]
+                predicted = sweeps.predict(keyframe, batch.states[n], rest, hand)
+                sweeps.add(n, keyframe, predicted, batch.person_mask(n, with_hair=False), hand)
+
+            self._team.each(work, 1 + len(self.keyframes))
             sweeps.end()
+            fits[0].advance(sweeps.residual, sweeps.weight)
+        return fits[0]
 
     def _own_template(self, rest: RestBody, shape: NDArray) -> NDArray[np.float32]:
         """The template with which `shape` gives `rest`."""
@@ -315,22 +314,35 @@ class _Refinement:
                 volume.integrate(frame.depth, frame.intrinsics, T_cw, transforms, self.noise, person)
             return volume.surface()
 
-    def _look_again(self, batch: BatchAlignment, rest: RestBody) -> tuple[AtlasPainter, NDArray]:
+    def _look_again(self, batch: BatchAlignment, rest: RestBody, sweeps: SurfaceSweeps) -> tuple[AtlasPainter, NDArray]:
         """The pictures for the atlas, and heights of the vertices above the floor in every keyframe [m], (keyframes,
-        V)."""
+        V). Where there is hair `sweeps` tells afterwards what was seen with it."""
         painter = AtlasPainter(self.model, self.noise)
-        levels = []
-        for keyframe, state in zip(self.keyframes, batch.states, strict=True):
-            frame = keyframe.observation.frame
-            transforms = joint_transforms(self.model, rest.joints, state.pose, state.T_wb)
-            vertices = skin(self.model, rest.vertices, transforms)
-            floor = 0.0 if self.settings.on_floor else float(vertices[:, 2].min())
-            levels.append(vertices[:, 2] - floor)
+        levels = np.empty((len(self.keyframes), self.model.vertex_count))
+        rated: list[RatedView | None] = [None] * len(self.keyframes)
+        sweeps.begin(len(self.keyframes))
+
+        def look(n: int, hand: int) -> None:
+            keyframe = self.keyframes[n]
+            frame, T_wc = keyframe.observation.frame, keyframe.T_wc
+            predicted = sweeps.predict(keyframe, batch.states[n], rest, hand)
+            vertices_c, normals, raster = predicted
+            levels[n] = vertices_c @ T_wc[2, :3] + T_wc[2, 3]
+            if not self.settings.on_floor:
+                levels[n] -= levels[n].min()
+            if batch.hair is not None:
+                sweeps.add(n, keyframe, predicted, batch.person_mask(n, with_hair=True), hand)
             if frame.color is not None:
-                T_cw = np.linalg.inv(keyframe.T_wc).astype(np.float32)
-                vertices_c = vertices @ T_cw[:3, :3].T + T_cw[:3, 3]
-                painter.add(frame.color, frame.depth, frame.intrinsics, vertices_c, keyframe.observation.mask)
-        return painter, np.array(levels)
+                mask = keyframe.observation.mask
+                rated[n] = painter.rate(frame.depth, frame.intrinsics, vertices_c, normals, raster.depth, mask)
+
+        self._team.each(look, len(self.keyframes))
+        sweeps.end()
+        for keyframe, view in zip(self.keyframes, rated, strict=True):
+            color = keyframe.observation.frame.color
+            if view is not None and color is not None:
+                painter.take(color, view)
+        return painter, levels
 
     def _at(self, name: str, part: float = 0.0) -> tuple[str, float]:
         """How far the work is when `part` of the stage `name` is done."""

@@ -14,6 +14,8 @@ from solver.alignment import (
     rotation_vectors,
 )
 from solver.body import rotation_matrices
+from solver.kernels.kinematics import shift_joints
+from solver.kernels.normal_equations import eliminate_pose
 from solver.types import Intrinsics
 from tests.naive import body_alignment as naive
 
@@ -64,7 +66,7 @@ def test_posed_points_agree_with_the_naive_ones():
     np.testing.assert_allclose(alignment.vertices, state.vertices(MODEL), atol=1e-5)
 
 
-@pytest.mark.parametrize("shape_count", [0, 9])
+@pytest.mark.parametrize("shape_count", [0, 9, 20])
 def test_sums_are_those_of_the_whole_jacobian(shape_count):
     rng = np.random.default_rng(3)
     alignment = BodyAlignment(MODEL, shape_count=shape_count)
@@ -235,3 +237,30 @@ def test_robust_weights_fall_with_the_residual(kind):
     assert weights[0] == pytest.approx(1.0)
     assert (np.diff(weights) <= 0.0).all()
     assert weights[-1] < 0.2
+
+
+def test_taking_out_a_block_is_solving_for_it():
+    """The others' step from what is left, and the block's from the gain, are those of the whole system."""
+    rng = np.random.default_rng(9)
+    root = rng.normal(size=(30, 12))
+    hessian, gradient, split = root.T @ root, rng.normal(size=12), 7
+    gain, reduced, right = np.empty((split, 6)), np.empty((5, 5)), np.empty(5)
+    assert eliminate_pose(hessian, gradient, split, gain, reduced, right)
+    others = -np.linalg.solve(reduced, right)
+    step = np.concatenate([-gain[:, 0] - gain[:, 1:] @ others, others])
+    np.testing.assert_allclose(step, -np.linalg.solve(hessian, gradient), rtol=1e-9)
+    assert not eliminate_pose(-hessian, gradient, split, gain, reduced, right)
+
+
+def test_joint_shifts_agree_with_the_recursion():
+    rng = np.random.default_rng(10)
+    parents = np.array([-1, 0, 1, 0], np.int32)
+    rotations = rotation_matrices(rng.normal(size=(4, 3)))
+    root, basis = rotation_matrices(rng.normal(size=(1, 3)))[0], rng.normal(size=(4, 3, 5))
+    own = np.zeros_like(basis)
+    for j, parent in enumerate(parents):
+        own[j] = root @ basis[j] if parent < 0 else own[parent] + rotations[parent] @ (basis[j] - basis[parent])
+    found, motion = np.empty_like(basis), np.empty_like(basis)
+    shift_joints(parents, rotations, root, basis, motion, found)
+    np.testing.assert_allclose(found, own - rotations @ basis, atol=1e-12)
+    np.testing.assert_allclose(motion, own, atol=1e-12)

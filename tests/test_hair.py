@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from game.assets import load_body_model
-from solver.hair import HairZones, learn_hair
+from solver.hair import CHROMA_GAIN, SOFTNESS, HairZones, learn_hair
+from solver.kernels.hair_likeness import hair_likeness
 
 MODEL = load_body_model()
 ZONES = HairZones.of(MODEL)
@@ -52,3 +53,18 @@ def test_too_little_seen_is_no_hair():
     vertices, colors = seen(SKINS["pale"], HAIRS["black"], (40, 90, 130), np.random.default_rng(4))
     few = np.flatnonzero(ZONES.scalp[vertices])[:20]
     assert learn_hair(ZONES, vertices[few], colors[few]) is None
+
+
+def test_likeness_of_a_picture_is_that_of_its_colours():
+    rng = np.random.default_rng(5)
+    look = learn_hair(ZONES, *seen(SKINS["pale"], HAIRS["brown"], (40, 90, 130), rng))
+    assert look is not None
+    picture = rng.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    depth = np.where(rng.uniform(size=(20, 30)) < 0.8, 2.0, 0.0).astype(np.float32)
+    expected = np.where(depth > 0.0, look.likeness(picture), 0.0)
+    found = np.empty(depth.shape, np.float32)
+    hair_likeness(picture, depth, look.skin, look.hair, CHROMA_GAIN, SOFTNESS, found)
+    assert np.abs(found - expected).max() < 1e-6
+    assert np.array_equal(look.likeness_where(picture, depth), found)
+    assert (expected > 0.9).any()
+    assert ((depth > 0.0) & (expected < 0.1)).any()

@@ -16,12 +16,14 @@ from game.assets import load_body_model
 from solver.body import canonical_pose, joint_transforms, shape_body, skin
 from solver.errors import InputError
 from solver.kernels.convex_hull import measure_tapes, wrap_points
-from solver.kernels.slice_mesh import count_cuts, cut_triangles
+from solver.kernels.random_waves import sum_waves
+from solver.kernels.slice_mesh import count_cuts, cut_triangles, place_along
 from solver.kernels.surface_moments import sum_surface
 from solver.measures import DEFINITIONS, SurfaceError, estimate_joints, measure_body
 from solver.measures.body import topology_of
 from solver.measures.figure import LevelNotFoundError, Profile, taut_path
-from solver.measures.uncertainty import disturb
+from solver.measures.uncertainty import _wavy_field, disturb
+from solver.thread_limit import thread_limit
 from tests.naive import convex_hull as naive_hull
 from tests.naive import slice_mesh as naive_slice
 from tests.naive import surface_moments as naive_moments
@@ -357,3 +359,41 @@ class TestBodies:
             people = np.array([float(row[column]) for row in rows])
             values = np.array([body[key].value_mm for body in bodies])
             assert abs(values.mean() - people.mean()) < 1.5 * people.std(), key
+
+
+def test_waves_agree_with_the_obvious_sum():
+    rng = np.random.default_rng(6)
+    points = rng.uniform(-2.0, 2.0, (3, 500)).astype(np.float32)
+    waves = rng.normal(0.0, 4.0, (64, 3)).astype(np.float32)
+    phases, weights = rng.uniform(size=64).astype(np.float32), rng.normal(size=64).astype(np.float32)
+    found = np.empty(500, np.float32)
+    sum_waves(points, waves, phases, weights, found)
+    turns = points.T.astype(float) @ waves.T.astype(float) + phases
+    assert np.abs(found - np.cos(2.0 * np.pi * turns) @ weights.astype(float)).max() < 2e-5 * np.abs(weights).sum()
+
+
+def test_a_random_field_has_its_variance_and_length():
+    rng = np.random.default_rng(7)
+    points = np.array([[0.0, 0.0, 0.0], [0.05, 0.0, 0.0], [0.0, 0.5, 0.0]])
+    fields = np.array([_wavy_field(points, 0.05, rng) for _ in range(3000)])
+    covariance = fields.T @ fields / len(fields)
+    assert np.diagonal(covariance) == pytest.approx(1.0, abs=0.1)
+    assert covariance[0, 1] == pytest.approx(np.exp(-0.5), abs=0.08)
+    assert covariance[0, 2] == pytest.approx(0.0, abs=0.08)
+
+
+def test_samples_do_not_depend_on_who_reads_them(model):
+    vertices, joints = random_body(model, 3)
+    error = SurfaceError(noise_m=0.002, offset_m=0.002)
+    with thread_limit(1):
+        alone = measure_body(model, vertices, joints, error=error, sample_count=4)
+    together = measure_body(model, vertices, joints, error=error, sample_count=4)
+    assert {key: m.std_mm for key, m in alone.items()} == {key: m.std_mm for key, m in together.items()}
+
+
+def test_places_along_a_normal_agree_with_the_product():
+    rng = np.random.default_rng(8)
+    vertices, origin, normal = rng.normal(size=(40, 3)), rng.normal(size=3), rng.normal(size=3)
+    found = np.empty(40)
+    place_along(vertices, origin, normal, found)
+    np.testing.assert_allclose(found, (vertices - origin) @ normal, atol=1e-14)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt
 
+from solver.kernels.keyframe_rows import HairPlaces, KeyframeWeights, weigh_keyframe
 from solver.kernels.pixel_association import (
     MATCHED,
     STICKS_OUT,
@@ -159,6 +160,33 @@ def test_rows_are_those_of_the_naive_twin(row_target):
     assert matches == of.sum()
     np.testing.assert_allclose(square, np.square(pulls.offsets[of]).sum())
     np.testing.assert_allclose(misfit, np.square(pulls.offsets[of] / pulls.sigmas[of]).sum())
+
+
+@pytest.mark.parametrize("knows_hair", [False, True])
+@pytest.mark.parametrize("subsets", [1, 3])
+def test_keyframes_are_weighed_as_their_twin_does(subsets, knows_hair):
+    rng = np.random.default_rng(8)
+    rendered, depth, person = scene(0.06, 2.02)
+    depth += rng.normal(0.0, 0.02, depth.shape).astype(np.float32)
+    pulls, _, _ = pulls_of(rendered, depth, person)
+    assert len(np.unique(pulls.kinds)) == 3
+    barycentric = rng.dirichlet((1.0, 1.0, 1.0), rendered.triangle.shape)[..., 1:].astype(np.float32)
+    R_wc = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    count = len(rendered.vertices)
+    scalp, zone = ((rng.uniform(size=count) < 0.4).astype(np.uint8) for _ in range(2))
+    likeness = rng.uniform(size=depth.shape if knows_hair else (0, 0)).astype(np.float32)
+    hair, rule = HairPlaces(scalp, zone, likeness), KeyframeWeights(0.06, 0.1, subsets, subsets // 2, 0.2, 0.02)
+    rows = PixelRows(*(np.zeros((1200, *shape), kind) for shape, kind in ROW_ARRAYS))
+    row_count, mass, square = weigh_keyframe(
+        pulls, len(pulls.kinds), rendered.triangle, barycentric, rendered.faces, R_wc, CAMERA, hair, rule, rows
+    )
+    expected, *sums = naive.weigh_keyframe(
+        pulls, rendered.triangle, barycentric, rendered.faces, R_wc, CAMERA, hair, rule
+    )
+    assert row_count == len(expected)
+    for found, wanted in zip(rows, zip(*expected, strict=True), strict=True):
+        np.testing.assert_allclose(found[:row_count], np.array(wanted), rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose((mass, square), sums)
 
 
 ROW_ARRAYS = (((3,), np.int32), ((3,), float), ((3,), float), ((), float), ((), float))

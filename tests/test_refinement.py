@@ -1,5 +1,6 @@
 """Keyframes to a body: the poses are improved, the shape found, detail kept, and failure said."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -15,8 +16,9 @@ from solver.keyframes import Keyframe, KeyframeSelector, facing_angle, widest_ga
 from solver.measures import measure_body
 from solver.model_fit import cotangent_laplacian
 from solver.one_body import two_body_gain
-from solver.refinement import TWO_BODY_GAIN, RefinementSettings, reconstruct
+from solver.refinement import TWO_BODY_GAIN, RefinementSettings, reconstruct, refine
 from solver.surface import outside_vertices, unique_edges
+from solver.thread_limit import thread_limit
 from solver.types import BodyState, Frame, Intrinsics, Observation
 from tests.shapes import sphere
 from tests.shoppers import CAMERA, MODEL, NOISE, Shopper
@@ -134,6 +136,30 @@ def test_poses_and_shape_come_nearer_to_the_truth(shopper, turn):
     masks = list(batch.person_masks(with_hair=True))
     assert masks[0].shape == (CAMERA.height, CAMERA.width)
     assert 0.02 < masks[0].mean() < 0.3
+
+
+def test_the_body_is_the_same_for_one_hand_and_two(turn):
+    few = turn[0][::3]
+    plain = replace(QUICK, surface=False)
+    with thread_limit(1):
+        alone = reconstruct(MODEL, few, NOISE, plain)
+    together = reconstruct(MODEL, few, NOISE, plain)
+    assert np.array_equal(alone.vertices, together.vertices)
+    assert np.array_equal(alone.coverage, together.coverage)
+    assert alone.height_m == together.height_m
+    assert alone.atlas is not None
+    assert together.atlas is not None
+    assert np.array_equal(alone.atlas.color, together.atlas.color)
+
+
+def test_unfinished_work_ends_its_threads(turn):
+    before = threading.active_count()
+    work = refine(MODEL, turn[0], NOISE, QUICK)
+    next(work)
+    next(work)
+    assert threading.active_count() >= before
+    work.close()
+    assert threading.active_count() == before
 
 
 def test_too_few_views_are_said(turn):

@@ -78,9 +78,9 @@ class Wearer:
         return skin(MODEL, self.true.vertices, joint_transforms(MODEL, self.guess.joints, self.pose))
 
     def sweep(self, sweeps, rest):
-        sweeps.begin()
-        for key, state in zip(self.keyframes, self.states, strict=True):
-            sweeps.add(key, state, rest, EVERYWHERE)
+        sweeps.begin(len(self.keyframes))
+        for n, (key, state) in enumerate(zip(self.keyframes, self.states, strict=True)):
+            sweeps.add(n, key, sweeps.predict(key, state, rest), EVERYWHERE)
         sweeps.end()
 
 
@@ -154,9 +154,10 @@ def test_cylinders_keep_their_girth_through_noise(radius, wrong):
     vertices = guess.template.astype(np.float64)
     outward = vertex_normals(vertices, guess.faces)
     for _ in range(3):
-        sweeps.begin()
-        for key, state in views:
-            sweeps.add(key, state, RestBody(vertices.astype(np.float32), joints), EVERYWHERE)
+        sweeps.begin(len(views))
+        rest = RestBody(vertices.astype(np.float32), joints)
+        for n, (key, state) in enumerate(views):
+            sweeps.add(n, key, sweeps.predict(key, state, rest), EVERYWHERE)
         sweeps.end()
         vertices = vertices + sweeps.residual[:, None] * outward
     middle = np.abs(vertices[:, 2]) < 0.15

@@ -12,6 +12,7 @@ body's other side, in colours carried on from around it, or those colours alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +79,17 @@ def prepare_atlas(model: BodyModel, size: int = SIZE) -> None:
     atlas_layout(model, size)
 
 
+class RatedView(NamedTuple):
+    """What one picture shows of the vertices."""
+
+    pixels: NDArray[np.float32]
+    """Where, (V, 2)."""
+    quality: NDArray[np.float32]
+    """How well, (V,)."""
+    normals: NDArray[np.float32]
+    """Broad ones, (V, 3), frame c."""
+
+
 class AtlasPainter:
     """Takes pictures of one body, then paints its atlas."""
 
@@ -88,7 +100,7 @@ class AtlasPainter:
         self._size = size
         self._surface = surface_of(model)
         self._pictures: list[NDArray[np.uint8]] = []
-        self._rows: list[tuple[NDArray[np.float32], ...]] = []
+        self._rows: list[RatedView] = []
         self._rasterizer: Rasterizer | None = None
 
     @property
@@ -113,6 +125,21 @@ class AtlasPainter:
             self._rasterizer = Rasterizer(intrinsics)
         model_depth = self._rasterizer.render(vertices_c, self._model.faces).depth
         normals = self._surface.normals(vertices_c)
+        self.take(color, self.rate(depth, self._rasterizer.intrinsics, vertices_c, normals, model_depth, person))
+
+    def rate(
+        self,
+        depth: NDArray[np.float32] | None,
+        intrinsics: Intrinsics,
+        vertices_c: NDArray[np.float32],
+        normals: NDArray[np.float32],
+        model_depth: NDArray[np.float32],
+        person: NDArray[np.float32] | None = None,
+    ) -> RatedView:
+        """What a picture is worth, for `take`; more than one thread may ask at a time.
+
+        As for `add`, with the vertices' `normals` (V, 3) in frame c and their mesh's own depth picture (H, W).
+        """
         count = self._model.vertex_count
         pixels, quality = np.empty((count, 2), np.float32), np.empty(count, np.float32)
         error = 0.0
@@ -122,7 +149,7 @@ class AtlasPainter:
             np.zeros_like(model_depth) if depth is None else depth,
             NOBODY if person is None else person,
             model_depth,
-            self._rasterizer.intrinsics,
+            intrinsics,
             vertices_c,
             normals,
             error,
@@ -130,9 +157,13 @@ class AtlasPainter:
             pixels,
             quality,
         )
-        self._pictures.append(color)
         # Light is evened out broadly: in lids, lips and nostrils the model's normals are not the person's.
-        self._rows.append((pixels, quality, self._surface.broad_normals(normals)))
+        return RatedView(pixels, quality, self._surface.broad_normals(normals))
+
+    def take(self, color: NDArray[np.uint8], rated: RatedView) -> None:
+        """Take a picture (H, W, 3) sRGB that was rated."""
+        self._pictures.append(color)
+        self._rows.append(rated)
 
     def paint(self) -> ColorAtlas:
         """The atlas of what was taken; there must be a picture."""

@@ -204,11 +204,12 @@ def _write_wrenches(body, corners, barycentric, direction, owners, wrenches):
 
 
 @njit(nogil=True, cache=True)
-def _write_shape_row(body, corners, barycentric, direction, row):
-    """d(direction . v) / d(shape), (K,) into `row`."""
+def _write_shape_row(body, corners, barycentric, direction, joints, forces, row):
+    """d(direction . v) / d(shape), (K,) into `row`; joints (12,) and forces (12, 3) are scratch."""
     d0, d1, d2 = direction[0], direction[1], direction[2]
     count = row.shape[0]
     row[:] = 0.0
+    in_use = 0
     for c in range(3):
         b = barycentric[c]
         if b == 0.0:
@@ -224,13 +225,49 @@ def _write_shape_row(body, corners, barycentric, direction, row):
             u0 += w * (t[j, 0, 0] * d0 + t[j, 1, 0] * d1 + t[j, 2, 0] * d2)
             u1 += w * (t[j, 0, 1] * d0 + t[j, 1, 1] * d1 + t[j, 2, 1] * d2)
             u2 += w * (t[j, 0, 2] * d0 + t[j, 1, 2] * d1 + t[j, 2, 2] * d2)
-            s = body.joint_shifts[j]
-            e0, e1, e2 = w * d0, w * d1, w * d2
-            for m in range(count):
-                row[m] += e0 * s[0, m] + e1 * s[1, m] + e2 * s[2, m]
+            s = 0
+            while s < in_use and joints[s] != j:
+                s += 1
+            if s == in_use:
+                joints[s] = j
+                forces[s, :] = 0.0
+                in_use += 1
+            forces[s, 0] += w * d0
+            forces[s, 1] += w * d1
+            forces[s, 2] += w * d2
         g = body.basis[v]
         for m in range(count):
             row[m] += u0 * g[0, m] + u1 * g[1, m] + u2 * g[2, m]
+    for s in range(in_use):
+        e0, e1, e2 = forces[s, 0], forces[s, 1], forces[s, 2]
+        shifts = body.joint_shifts[joints[s]]
+        for m in range(count):
+            row[m] += e0 * shifts[0, m] + e1 * shifts[1, m] + e2 * shifts[2, m]
+
+
+@njit(nogil=True, cache=True)
+def _add_shape_rows(rows, weights, first, product):
+    """Adds sum_i w_i s_i s_i^T of four rows (4, K) to the lower triangle of `product` from row and column `first` on.
+
+    Four rows and two of the product's at a time: each number that is loaded is used several times.
+    """
+    count = rows.shape[1]
+    r0, r1, r2, r3 = rows[0], rows[1], rows[2], rows[3]
+    for m in range(0, count - 1, 2):
+        a0, a1, a2, a3 = weights[0] * r0[m], weights[1] * r1[m], weights[2] * r2[m], weights[3] * r3[m]
+        n = m + 1
+        b0, b1, b2, b3 = weights[0] * r0[n], weights[1] * r1[n], weights[2] * r2[n], weights[3] * r3[n]
+        upper = product[first + m, first : first + count]
+        lower = product[first + n, first : first + count]
+        for q in range(m + 2):
+            upper[q] += a0 * r0[q] + a1 * r1[q] + a2 * r2[q] + a3 * r3[q]
+            lower[q] += b0 * r0[q] + b1 * r1[q] + b2 * r2[q] + b3 * r3[q]
+    if count % 2 == 1:
+        m = count - 1
+        last = product[first + m, first : first + count]
+        for q in range(count):
+            for i in range(4):
+                last[q] += weights[i] * rows[i, m] * rows[i, q]
 
 
 @njit(nogil=True, cache=True, parallel=True)
@@ -240,7 +277,8 @@ def accumulate_rows(body, corners, barycentric, directions, residuals, weights, 
     corners (N, 3) int32 point indices; barycentric, directions (N, 3), residuals, weights (N,) float64.
     products (S, 6 O + K, 6 O + K), pulls (S, 6 O + K) float64, O owners: one slab for each share of the rows, so that
     threads never meet and the sum does not depend on their number. Of products only the blocks where the row's owner
-    is not less than the column's are written, and of the shape only the lower triangle.
+    is not less than the column's are meant, of wrenches and shape those whose rows are wrenches, and of the shape only
+    the lower triangle.
     """
     share_count = products.shape[0]
     row_count = corners.shape[0]
@@ -251,7 +289,11 @@ def accumulate_rows(body, corners, barycentric, directions, residuals, weights, 
         pull = pulls[share]
         owners = np.empty(12, np.int32)
         wrenches = np.empty((12, 6))
-        shape = np.empty(shape_count)
+        joints = np.empty(12, np.int32)
+        forces = np.empty((12, 3))
+        shapes = np.zeros((4, shape_count))
+        waiting = np.zeros(4)
+        held = 0
         for n in range(share * row_count // share_count, (share + 1) * row_count // share_count):
             weight = weights[n]
             if weight <= 0.0:
@@ -268,17 +310,26 @@ def accumulate_rows(body, corners, barycentric, directions, residuals, weights, 
                             for k in range(6):
                                 product[first + i, column + k] += value * wrenches[t, k]
             if shape_count > 0:
-                _write_shape_row(body, corners[n], barycentric[n], directions[n], shape)
+                shape = shapes[held]
+                _write_shape_row(body, corners[n], barycentric[n], directions[n], joints, forces, shape)
+                value = weight * residuals[n]
+                own = pull[shape_row:]
                 for m in range(shape_count):
-                    value = weight * shape[m]
-                    p = shape_row + m
-                    pull[p] += value * residuals[n]
-                    for s in range(in_use):
-                        column = 6 * owners[s]
-                        for k in range(6):
-                            product[p, column + k] += value * wrenches[s, k]
-                    for q in range(m + 1):
-                        product[p, shape_row + q] += value * shape[q]
+                    own[m] += value * shape[m]
+                for s in range(in_use):
+                    for i in range(6):
+                        value = weight * wrenches[s, i]
+                        across = product[6 * owners[s] + i, shape_row:]
+                        for m in range(shape_count):
+                            across[m] += value * shape[m]
+                waiting[held] = weight
+                held += 1
+                if held == 4:
+                    _add_shape_rows(shapes, waiting, shape_row, product)
+                    held = 0
+        if held > 0:
+            waiting[held:] = 0.0
+            _add_shape_rows(shapes, waiting, shape_row, product)
 
 
 @njit(nogil=True, cache=True)

@@ -46,3 +46,28 @@ def pose_joints(joints_rest, rotation_vectors, parents, root, out):
                 out[j, i, k] = total
             out[j, 3, i] = 0.0
         out[j, 3, 3] = 1.0
+
+
+@njit(nogil=True, cache=True)
+def shift_joints(parents, rotations, root, basis, moved, out):
+    """How far each joint's transform moves a point at rest per shape coefficient, apart from its own displacement.
+
+    out_j = dc_j - R_j dJ_j with dc_j = dc_parent + R_parent (dJ_j - dJ_parent), dJ `basis` (J, 3, K); of the first
+    joint dc = `root` dJ. rotations (J, 3, 3), root (3, 3); moved (J, 3, K) is scratch, the joints' own motion dc.
+    """
+    count = basis.shape[2]
+    for j in range(parents.shape[0]):
+        p = parents[j]
+        for i in range(3):
+            for k in range(count):
+                moved[j, i, k] = 0.0 if p < 0 else moved[p, i, k]
+            for l in range(3):
+                turn = root[i, l] if p < 0 else rotations[p, i, l]
+                for k in range(count):
+                    moved[j, i, k] += turn * (basis[j, l, k] - (0.0 if p < 0 else basis[p, l, k]))
+            for k in range(count):
+                out[j, i, k] = moved[j, i, k]
+            for l in range(3):
+                turn = rotations[j, i, l]
+                for k in range(count):
+                    out[j, i, k] -= turn * basis[j, l, k]

@@ -27,13 +27,20 @@ def convert_wrenches(products, pulls, owner_parents, centres, parent_axes, hessi
     pull = np.zeros(size)
     for share in range(products.shape[0]):
         pull += pulls[share]
-        for i in range(size):
-            last = 6 * (i // 6 + 1) if i < wrench_count else i + 1
-            for j in range(last):
+        for i in range(wrench_count):
+            for j in range(6 * (i // 6 + 1)):
+                whole[i, j] += products[share, i, j]
+            for j in range(wrench_count, size):
+                whole[i, j] += products[share, i, j]
+        for i in range(wrench_count, size):
+            for j in range(wrench_count, i + 1):
                 whole[i, j] += products[share, i, j]
     for i in range(size):
         for j in range(i):
-            whole[j, i] = whole[i, j]
+            if i >= wrench_count and j < wrench_count:
+                whole[i, j] = whole[j, i]
+            else:
+                whole[j, i] = whole[i, j]
     # A joint carries what the joints below it carry: composite sums, from the ends of the chains to the root.
     for o in range(owner_count - 1, 0, -1):
         up, own = 6 * owner_parents[o], 6 * o
@@ -143,4 +150,33 @@ def solve_positive_definite(matrix, right):
             factor = matrix[i, k]
             for c in range(width):
                 right[k, c] -= factor * right[i, c]
+    return True
+
+
+@njit(nogil=True, cache=True)
+def eliminate_pose(hessian, gradient, split, gain, reduced, right):
+    """Takes the first `split` parameters out of normal equations (Schur complement).
+
+    hessian (M, M), gradient (M,); gain (split, 1 + M - split) becomes A^-1 [g_a, B], so that their own step is
+    -gain_0 - gain_1.. times the others'; reduced (M - split, M - split) and right (M - split,) become C - B^T A^-1 B
+    and g_b - B^T A^-1 g_a. Returns whether A was positive definite.
+    """
+    size = hessian.shape[0]
+    rest = size - split
+    for i in range(split):
+        gain[i, 0] = gradient[i]
+        for m in range(rest):
+            gain[i, 1 + m] = hessian[i, split + m]
+    if not solve_positive_definite(hessian[:split, :split].copy(), gain):
+        return False
+    for m in range(rest):
+        right[m] = gradient[split + m]
+        row = reduced[m]
+        for n in range(rest):
+            row[n] = hessian[split + m, split + n]
+        for i in range(split):
+            factor = hessian[split + m, i]
+            right[m] -= factor * gain[i, 0]
+            for n in range(rest):
+                row[n] -= factor * gain[i, 1 + n]
     return True

@@ -7,6 +7,16 @@ from numba import njit
 
 
 @njit(nogil=True, cache=True)
+def place_along(vertices, origin, normal, coordinates):
+    """Places of vertices (V, 3) float64 along `normal` (3,) from `origin` (3,), into coordinates (V,) float64."""
+    for v in range(vertices.shape[0]):
+        total = 0.0
+        for i in range(3):
+            total += (vertices[v, i] - origin[i]) * normal[i]
+        coordinates[v] = total
+
+
+@njit(nogil=True, cache=True)
 def count_cuts(coordinates, faces, part, first, step, counts):
     """How many triangles each plane of a stack cuts.
 

@@ -18,6 +18,7 @@ from solver.measures.lengths import along_arm, down_back, over_bust, over_should
 from solver.measures.limbs import arm_tapes, leg_tapes, neck_tape
 from solver.measures.trunk import Trunk, extents, measure_trunk
 from solver.measures.uncertainty import SurfaceError, disturb
+from solver.team import Team
 
 SAMPLE_COUNT = 16
 LARGEST_DEVIATION = 0.2
@@ -133,9 +134,15 @@ def measure_body(
     readings = _read(Figure(topology, vertices, joints), lift)
     unseen = _unseen(topology, coverage, floor_m is not None)
     rng = np.random.default_rng(seed)
-    samples = [
-        _read(disturb(topology, vertices, joints, coverage, error, rng), lift).values for _ in range(sample_count)
-    ]
+    # Drawn in order, so that the numbers are the same however many read.
+    figures = [disturb(topology, vertices, joints, coverage, error, rng) for _ in range(sample_count)]
+    samples: list[dict[str, _Reading]] = [{} for _ in figures]
+
+    def read(n: int, _: int) -> None:
+        samples[n] = _read(figures[n], lift).values
+
+    with Team() as team:
+        team.each(read, len(figures))
     values = {}
     missing = {}
     for key, definition in DEFINITIONS.items():

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from solver.body import BodyModel
+from solver.body import BodyModel, as_float64
 from solver.kernels.convex_hull import measure_tapes, wrap_points
-from solver.kernels.slice_mesh import count_cuts, cut_triangles
+from solver.kernels.slice_mesh import count_cuts, cut_triangles, place_along
 from solver.normals import NormalField
 
 UP = np.array([0.0, 0.0, 1.0])
@@ -102,6 +102,7 @@ class Topology:
         self.normals = NormalField(model.faces, model.vertex_count)
         self._faces_of: dict[tuple[str, ...], NDArray[np.int32]] = {}
         self._rim_of: dict[tuple[str, ...], NDArray[np.int32]] = {}
+        self._borders: dict[tuple[str, str], NDArray[np.int32]] = {}
 
     def faces_of(self, parts: tuple[str, ...]) -> NDArray[np.int32]:
         """Indices of the triangles of `parts`."""
@@ -118,6 +119,13 @@ class Topology:
             edges, counts = np.unique(edges, axis=0, return_counts=True)
             self._rim_of[parts] = edges[counts == 1]
         return self._rim_of[parts]
+
+    def border_of(self, part: str, other: str) -> NDArray[np.int32]:
+        """Vertices (N,) that triangles of both parts have."""
+        if (part, other) not in self._borders:
+            own, beyond = (self.model.faces[self.face_parts == self.model.part(name)] for name in (part, other))
+            self._borders[part, other] = np.intersect1d(own, beyond)
+        return self._borders[part, other]
 
 
 class Figure:
@@ -185,7 +193,8 @@ class Figure:
     def _cut(
         self, part: NDArray[np.int32], origin: NDArray, normal: NDArray, first: float, step: float, count: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        coordinates = (self.vertices - origin) @ normal
+        coordinates = np.empty(len(self.vertices))
+        place_along(self.vertices, as_float64(origin), as_float64(normal), coordinates)
         counts = np.empty(count, np.int32)
         count_cuts(coordinates, self.model.faces, part, first, step, counts)
         starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])

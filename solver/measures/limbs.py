@@ -70,10 +70,7 @@ def _unit(vector: NDArray) -> NDArray[np.float64]:
 
 def _end_of_cut(figure: Figure, part: str, origin: NDArray, axis: NDArray) -> float:
     """How far along `axis` the rim reaches where the trunk was cut from `part`: beyond it contours are whole."""
-    model = figure.model
-    inside = figure.topology.face_parts == model.part(part)
-    trunk = np.isin(figure.topology.face_parts, [model.part("trunk")])
-    rim = np.intersect1d(model.faces[inside], model.faces[trunk])
+    rim = figure.topology.border_of(part, "trunk")
     return float(((figure.vertices[rim] - origin) @ axis).max())
 
 

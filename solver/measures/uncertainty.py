@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.body import joint_transforms, skin
+from solver.kernels.random_waves import sum_waves
 from solver.measures.figure import Figure, Topology
 
 FIELD_WAVES = 64
@@ -65,10 +66,12 @@ def disturb(
 def _wavy_field(points: NDArray, length_m: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """A Gaussian random field of unit variance and correlation length `length_m` at points (V, 3) (Rahimi and Recht
     2007: random Fourier features)."""
-    waves = rng.normal(0.0, 1.0 / length_m, (FIELD_WAVES, 3)).astype(np.float32)
-    phases = rng.uniform(0.0, 2.0 * np.pi, FIELD_WAVES).astype(np.float32)
+    waves = rng.normal(0.0, 0.5 / (np.pi * length_m), (FIELD_WAVES, 3)).astype(np.float32)
+    phases = rng.uniform(0.0, 1.0, FIELD_WAVES).astype(np.float32)
     weights = (rng.normal(size=FIELD_WAVES) * np.sqrt(2.0 / FIELD_WAVES)).astype(np.float32)
-    return (np.cos(points.astype(np.float32) @ waves.T + phases) @ weights).astype(np.float64)
+    field = np.empty(len(points), np.float32)
+    sum_waves(np.ascontiguousarray(points.T, np.float32), waves, phases, weights, field)
+    return field.astype(np.float64)
 
 
 def _landmark_shifts(

@@ -121,3 +121,34 @@ def weigh_pulls(pulls, triangles, barycentric, corners, R_wc, gate, independence
         mixture = [1.0 - second - third, second, third]
         rows.append((corners[triangles[v, u]], mixture, R_wc @ pulls.directions[n], offset, weight))
     return rows
+
+
+def weigh_keyframe(pulls, triangles, barycentric, faces, R_wc, intrinsics, hair, rule):
+    """Rows as a list of (corners, barycentric, direction, offset, weight), and the matches' mass and square."""
+    rows, matches, mass, square = [], 0, 0.0, 0.0
+    for n, kind in enumerate(pulls.kinds):
+        sigma, offset = pulls.sigmas[n], pulls.offsets[n]
+        scale = max(2.0 * sigma, 0.2 * rule.gate) if kind == MATCHED else 3.0 * sigma
+        robust = 1.0 / (1.0 + (offset / scale) ** 2) ** 2
+        taken = 1
+        if kind == MATCHED:
+            mass += robust
+            square += robust * offset**2
+            taken = rule.subsets if matches % rule.subsets == rule.phase else 0
+            matches += 1
+        if not taken:
+            continue
+        v, u = divmod(int(pulls.pixels[n]), triangles.shape[1])
+        corners = faces[triangles[v, u]]
+        weight = taken * rule.independence * robust / sigma**2
+        inside = kind == STICKS_OUT or (kind == MATCHED and offset >= 0.0)
+        if kind != STICKS_OUT and hair.scalp[corners[0]]:
+            weight *= rule.scalp_share
+        if len(hair.likeness) and not inside and hair.zone[corners[0]]:
+            x, y, z = pulls.targets[n]
+            column = np.clip(round(intrinsics.fx * x / z + intrinsics.cx), 0, intrinsics.width - 1)
+            row = np.clip(round(intrinsics.fy * y / z + intrinsics.cy), 0, intrinsics.height - 1)
+            weight *= 1.0 + (rule.hair_share - 1.0) * float(hair.likeness[row, column])
+        second, third = barycentric[v, u].astype(np.float64)
+        rows.append((corners, [1.0 - second - third, second, third], R_wc @ pulls.directions[n], offset, weight))
+    return rows, mass, square
