@@ -44,6 +44,10 @@ STEADY_RAD_S = np.deg2rad(15.0)
 """Who turns faster is looked for in every frame."""
 RATE_S = 0.35
 """Time over which the rate of turning is averaged [s]."""
+GAP_S = 0.6
+GAP_FRAMES = 4.0
+"""Without frames for so long, and for so many times as long as is usual, nobody knows where the body went: it is looked
+for anew."""
 
 
 class Landmarker(Protocol):
@@ -113,6 +117,7 @@ class Follower:
         self._outline: NDArray[np.float32] | None = None
         self._doubt_frames = 0
         self._stride_m = np.inf
+        self._looked_at, self._interval_s = -np.inf, 0.0
 
     def step(self, frame: Frame, sparing: bool = False, later: bool = False) -> Sight:
         """Looks at the next frame. Raises `TrackingLostError` when the person is gone; the next frame begins anew.
@@ -122,6 +127,8 @@ class Follower:
         With `later` none are waited for in that case: they only tell afterwards whether the body was held.
         """
         self._hear_check(wait=False)
+        if self._is_gap(frame):
+            self.restart()
         held = self._is_held()
         checked = later and held and self._stride_m < STRIDE_M
         if not checked:
@@ -208,6 +215,14 @@ class Follower:
     def restart(self) -> None:
         """Finds the person anew in the next frame: there was a gap."""
         self.following = False
+
+    def _is_gap(self, frame: Frame) -> bool:
+        """Whether so much time has passed since the last frame that the body may be anywhere."""
+        elapsed, self._looked_at = frame.captured_at - self._looked_at, frame.captured_at
+        gap = GAP_S < elapsed > GAP_FRAMES * self._interval_s > 0.0
+        if 0.0 < elapsed < np.inf and not gap:
+            self._interval_s += 0.2 * (elapsed - self._interval_s) if self._interval_s else elapsed
+        return gap
 
     def _is_held(self) -> bool:
         steady = self._confidence >= HELD and abs(self._turn_rate) < STEADY_RAD_S

@@ -17,10 +17,14 @@ from game.files import write_json
 from game.measurements import MeasurementReport, make_report, to_json
 from game.protocol.engine import Graphics
 from game.scan import Scan
+from game.turn import LARGEST_GAP
 from solver.ambient import ambient_visibility
 from solver.atlas.sampling import colors_near
 from solver.body import BodyModel
 from solver.errors import InputError
+
+SIDES = ("from the front", "from the right", "from behind", "from the left")
+"""What the camera sees of a body that has turned by so many right angles to its left."""
 
 
 def write_scan(out: Path, scan: Scan, model: BodyModel, graphics: Graphics) -> dict[str, Any]:
@@ -79,6 +83,7 @@ def scan_report(scan: Scan) -> MeasurementReport:
             "name": source.name,
             "frames": scan.frame_count,
             "seconds": round(scan.duration_s, 2),
+            **({"remarks": remarks} if (remarks := notes(scan)[1:]) else {}),
         },
     )
 
@@ -94,8 +99,13 @@ def paint_scan(scan: Scan, model: BodyModel) -> BodyPaint:
 def notes(scan: Scan) -> list[str]:
     """What the report says below the pictures."""
     lines = [f"{scan.source.name}: {scan.frame_count} frames in {scan.duration_s:.1f} s."]
-    if abs(scan.turned) < np.deg2rad(300.0):
-        lines.append(f"Turned {np.rad2deg(abs(scan.turned)):.0f} degrees only; what was not seen is inferred.")
+    middle, width = scan.reconstruction.unseen_turn
+    if width > LARGEST_GAP:
+        side = SIDES[round(2.0 * middle / np.pi) % 4]
+        lines.append(
+            f"Not seen {side}, over {np.rad2deg(width):.0f} of the turn's 360 degrees; what was not seen is inferred."
+            " Turn once, whole, for a better body."
+        )
     if scan.ground.inlier_fraction == 0.0:
         lines.append("No floor was in view; heights are left out.")
     return lines

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.body import BodyModel
-from solver.keyframes import Keyframe, KeyframeSelector, facing_angle
+from solver.keyframes import Keyframe, KeyframeSelector, facing_angle, widest_gap
 from solver.types import BodyState, Ground, Observation
 
 SPOT_M = 0.35
@@ -15,8 +15,14 @@ FULL_TURN = np.deg2rad(350.0)
 """A turn is full so much short of the circle: the last views are those of the beginning."""
 ENOUGH_TURN = np.deg2rad(315.0)
 """Who has turned so far and then stands still has done with it."""
+LARGEST_GAP = np.deg2rad(60.0)
+"""A turn is not done while there is no view from a part of the circle that is wider."""
+PATIENT_TURN = 2.0 * FULL_TURN
+"""Who has turned so far is asked for no more."""
 STILL_RATE = np.deg2rad(12.0)
 """Below this rate of turning [rad/s] someone stands still."""
+LEAST_CONFIDENCE = 0.35
+"""Below that nobody knows where the body is: it has neither left the spot nor turned."""
 STILL_S = 0.6
 RATE_S = 0.35
 """Time over which the rate of turning is averaged [s]."""
@@ -48,9 +54,12 @@ class Turn:
 
     @property
     def complete(self) -> bool:
-        """True when they have turned once."""
+        """True when they have turned once and were seen from all sides."""
         turned = abs(self.turned)
-        return turned >= FULL_TURN or (turned >= ENOUGH_TURN and self._still_s >= STILL_S)
+        done = turned >= FULL_TURN or (turned >= ENOUGH_TURN and self._still_s >= STILL_S)
+        if not done or turned >= PATIENT_TURN:
+            return done
+        return widest_gap([keyframe.state for keyframe in self.keyframes])[1] <= LARGEST_GAP
 
     @property
     def keyframes(self) -> tuple[Keyframe, ...]:
@@ -58,7 +67,9 @@ class Turn:
         return self._selector.keyframes
 
     def watch(self, observation: Observation, ground: Ground, state: BodyState) -> None:
-        """Takes the next frame and the body tracked in it into account."""
+        """Takes the next frame and the body tracked in it into account, where it is known at all."""
+        if state.confidence < LEAST_CONFIDENCE:
+            return
         place, facing = state.vertices[self._trunk, :2].mean(0).astype(np.float64), facing_angle(state)
         if self._spot is None or (not self.complete and np.linalg.norm(place - self._spot) > SPOT_M):
             speed = self.speed

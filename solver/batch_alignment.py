@@ -23,6 +23,7 @@ from solver.kernels.keyframe_rows import HairPlaces, KeyframeWeights, weigh_keyf
 from solver.kernels.normal_equations import eliminate_pose
 from solver.kernels.pixel_association import PixelMatching, PixelRows, Pulls, Rendered, associate_pixels
 from solver.keyframes import Keyframe
+from solver.one_body import ShapeOpinion
 from solver.person_region import PERSON, PersonRegion
 from solver.rasterizer import Raster, Rasterizer
 from solver.team import Team
@@ -33,6 +34,8 @@ GRID_WIDTH = 283
 """Pixels of the longer side that the alignment works on."""
 PIXEL_INDEPENDENCE = 0.1
 """Neighbouring pixels err alike: each counts for so much of an independent measurement."""
+PATCH_M = 0.0127
+"""Pixels denser than that on the body see no more of it: what the model lacks, and clothes, is the same in all."""
 OUTLINE_SIGMA_M = 0.04
 """A stereo camera's outlines are too fat by a share of its matching window, and say little beside the depth within."""
 SCALP_SHARE = 0.2
@@ -54,6 +57,8 @@ class AlignmentReport:
     """RMS of matched pixels along the normal, robust."""
     agreement: float
     """Share of the model's known pixels that depth agrees with."""
+    agreements: NDArray[np.float64]
+    """The same in each keyframe."""
 
 
 class _View:
@@ -139,6 +144,8 @@ class BatchAlignment:
         self._views = [_View(model, keyframe, noise) for keyframe in keyframes]
         self._on_floor = on_floor
         self._step = 0
+        self.opinions: tuple[ShapeOpinion, ...] = ()
+        """What each keyframe said of the shape in the last `align`."""
         self._ranges = joint_ranges(model)
         self._hair_zones = HairZones.of(model)
         self.hair: HairLook | None = None
@@ -161,6 +168,10 @@ class BatchAlignment:
             scratch.alignments.clear()
         for view in self._views:
             view.state = replace(view.state, shape=self.shape)
+
+    def keep(self, kept: NDArray[np.bool_]) -> None:
+        """Forgets the keyframes that are not `kept` (keyframes,)."""
+        self._views = [view for view, wanted in zip(self._views, kept, strict=True) if wanted]
 
     @property
     def states(self) -> list[Articulation]:
@@ -204,10 +215,11 @@ class BatchAlignment:
             increment = np.concatenate([-said.gain[:, 0] - said.gain[:, 1:] @ change, change])
             view.state = alignment.moved_from(view.state, said.pelvis, increment)
         self.shape[:shape_count] += change
+        self.opinions = tuple(ShapeOpinion(view.reduced, -view.right - view.reduced @ change) for view in found)
         if self.hair is None:
             self.hair = self._find_hair(alignment)
         squares, agreements = zip(*((view.square, view.agreement) for view in found), strict=True)
-        return AlignmentReport(float(np.sqrt(np.mean(squares))), float(np.mean(agreements)))
+        return AlignmentReport(float(np.sqrt(np.mean(squares))), float(np.mean(agreements)), np.array(agreements))
 
     def _alignment(self, scratch: _Scratch, shape_count: int) -> BodyAlignment:
         if shape_count not in scratch.alignments:
@@ -282,6 +294,7 @@ class BatchAlignment:
         )
         # Rows with the shape are dear: every step takes another third of the matched pixels (ordered subsets).
         subsets = SUBSETS if alignment.shape_count else 1
+        independence = PIXEL_INDEPENDENCE * self._patch_share(view, alignment)
         zone = self._scalp if self.hair is None else self.hair.zone.view(np.uint8)
         row_count, mass, square = weigh_keyframe(
             scratch.pulls,
@@ -292,12 +305,17 @@ class BatchAlignment:
             view.R_wc,
             intrinsics,
             HairPlaces(self._scalp, zone, view.likeness),
-            KeyframeWeights(gate, PIXEL_INDEPENDENCE, subsets, self._step % subsets, SCALP_SHARE, HAIR_SHARE),
+            KeyframeWeights(gate, independence, subsets, self._step % subsets, SCALP_SHARE, HAIR_SHARE),
             rows,
         )
         corners, barycentric, directions, offsets, weights = (array[:row_count] for array in rows)
         alignment.add_rows(corners, directions, offsets, weights, barycentric)
         return square / max(mass, 1e-9), agreeing / max(known, 1)
+
+    def _patch_share(self, view: _View, alignment: BodyAlignment) -> float:
+        """How much of a patch of `PATCH_M` a pixel shows at the person's distance, at most 1."""
+        distance = float(view.T_cw[2, :3] @ alignment.joints[0] + view.T_cw[2, 3])
+        return min(1.0, (distance / (view.region.intrinsics.fx * PATCH_M)) ** 2)
 
     def _find_hair(self, alignment: BodyAlignment) -> HairLook | None:
         """Looks at the colours that the keyframes show of head and chest."""

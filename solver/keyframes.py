@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from solver.alignment import Articulation
 from solver.body import BodyModel, canonical_pose, rotation_matrices
 from solver.types import BodyState, Observation
 
@@ -25,9 +27,20 @@ class Keyframe:
     state: BodyState
 
 
-def facing_angle(state: BodyState) -> float:
+def facing_angle(state: Articulation | BodyState) -> float:
     """Where the body faces [rad], counter-clockwise from above, 0 towards -y of the world."""
     return float(np.arctan2(state.T_wb[1, 0], state.T_wb[0, 0]))
+
+
+def widest_gap(states: Sequence[Articulation | BodyState]) -> tuple[float, float]:
+    """The largest part of the circle in which none of `states` faces: where its middle is and how wide it is [rad]."""
+    angles = np.sort([facing_angle(state) for state in states])
+    if len(angles) == 0:
+        return 0.0, 2.0 * np.pi
+    gaps = np.diff(angles, append=angles[0] + 2.0 * np.pi)
+    n = int(np.argmax(gaps))
+    middle = float(angles[n] + 0.5 * gaps[n])
+    return float(np.angle(np.exp(1j * middle))), float(gaps[n])
 
 
 class KeyframeSelector:

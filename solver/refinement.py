@@ -15,18 +15,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solver.atlas.color_atlas import AtlasPainter, ColorAtlas, RatedView
-from solver.batch_alignment import BatchAlignment
+from solver.batch_alignment import AlignmentReport, BatchAlignment
 from solver.body import BodyModel, RestBody, joint_transforms, shape_body
 from solver.errors import TrackingLostError
 from solver.fusion import SIGMA_M, CanonicalVolume, FusedSurface, outer_faces
 from solver.hair import scalp_vertices
-from solver.keyframes import Keyframe
+from solver.keyframes import Keyframe, widest_gap
 from solver.model_fit import ModelFit
+from solver.one_body import two_body_gain
 from solver.pieces import complete
 from solver.surface_sweeps import SurfaceSweeps
 from solver.team import Team
 from solver.types import DepthNoise, Mesh, read_only
 
+FEWEST_VIEWS = 3
+LEAST_AGREEMENT = 0.4
+ODD_VIEW = 0.88
+"""A view that agrees so much less than others do was tracked wrongly, or shows someone else."""
+MOST_ODD = 0.34
+"""Share of such views from which nobody knows which are the odd ones."""
+SETTLED_STEPS = 3
+"""Steps of shape and poses after which odd views can be told."""
+TWO_BODY_GAIN = 130.0
+"""Chi-square with 72 degrees of freedom; 19 to 86 were seen in turns of one person, 190 and more in those of two."""
+ODDEST_SHAPE = 2.5
+"""Mean square of the shape in standard deviations; 1 is expected, 0.3 to 1.9 were seen."""
+NOT_ONE_BODY = "the views of the turn do not fit one body: stand alone, whole in the picture, and turn once more"
 FULL_VIEWS = 3.0
 """Frontal observations at which a place counts as fully covered."""
 
@@ -86,6 +100,9 @@ class Reconstruction:
     keyframe_count: int
     turn_seen: float
     """Share of the turn's 36 directions from which the person was seen."""
+    unseen_turn: tuple[float, float]
+    """Where the body faces, 0 the camera, in the middle of the widest part of the circle from which there is no view,
+    and how wide that is [rad]."""
     seconds: Mapping[str, float]
     """Time spent by stage [s]; empty without a clock."""
 
@@ -137,9 +154,10 @@ class _Refinement:
         settings: RefinementSettings,
         clock: Callable[[], float] | None,
     ) -> None:
-        if len(keyframes) < 3:
+        if len(keyframes) < FEWEST_VIEWS:
             raise TrackingLostError(
-                f"only {len(keyframes)} usable views of the person: turn once, slowly, arms a little away from the body"
+                f"too few usable views of the person ({len(keyframes)}): turn once, slowly, arms a little away from the"
+                " body"
             )
         self.model = model
         self.keyframes = list(keyframes)
@@ -159,13 +177,15 @@ class _Refinement:
         settings = self.settings
         batch = BatchAlignment(self.model, self.keyframes, self.noise, settings.on_floor, self._team)
         report = None
-        for count, gate, sigma in settings.shape_steps:
+        for n, (count, gate, sigma) in enumerate(settings.shape_steps):
             yield self._at("shape and poses")
             with self._stage("shape and poses"):
                 report = batch.align(min(count, self.model.shape_count), gate, sigma)
+            if n + 1 == min(SETTLED_STEPS, len(settings.shape_steps) - 1):
+                self._drop_odd_views(batch, report)
         assert report is not None
-        if report.agreement < 0.4:
-            raise TrackingLostError("what was seen does not fit one person: start the turn again")
+        self._require_one_body(batch, report)
+        self._require_likely_body(batch)
         sweeps = SurfaceSweeps(self.model, self.noise, self._team.size)
         rest = shape_body(self.model, batch.shape)
         fit = yield from self._lay(rest, batch, sweeps)
@@ -177,6 +197,7 @@ class _Refinement:
                 with self._stage("shape and poses"):
                     report = batch.align(self.model.shape_count, settings.own_gate_m, settings.own_sigma_m)
             fit = yield from self._lay(shape_body(own, batch.shape), batch, sweeps)
+        self._require_likely_body(batch)
         rest, fitted = fit.rest, fit.vertices
         seen = fit.carried_inwards(sweeps.weight)
         fused = (yield from self._fuse(rest, batch)) if settings.surface else None
@@ -219,8 +240,29 @@ class _Refinement:
             rmse_m=report.residual_m,
             keyframe_count=len(self.keyframes),
             turn_seen=_turn_seen(batch),
+            unseen_turn=widest_gap(batch.states),
             seconds=dict(self._seconds),
         )
+
+    def _drop_odd_views(self, batch: BatchAlignment, report: AlignmentReport) -> None:
+        """Does without the few views that the common body does not fit. Raises where they are not few."""
+        kept = report.agreements >= ODD_VIEW * np.median(report.agreements)
+        if kept.sum() < max(FEWEST_VIEWS, (1.0 - MOST_ODD) * len(kept)):
+            raise TrackingLostError(NOT_ONE_BODY)
+        batch.keep(kept)
+        self.keyframes = [keyframe for keyframe, wanted in zip(self.keyframes, kept, strict=True) if wanted]
+
+    def _require_one_body(self, batch: BatchAlignment, report: AlignmentReport) -> None:
+        """Raises where what was found cannot be one person's body."""
+        times = [keyframe.state.captured_at for keyframe in self.keyframes]
+        agrees = report.agreement >= LEAST_AGREEMENT
+        if not agrees or two_body_gain(batch.opinions, times) > TWO_BODY_GAIN:
+            raise TrackingLostError(NOT_ONE_BODY)
+
+    def _require_likely_body(self, batch: BatchAlignment) -> None:
+        """Raises where nobody has such a body: poses that were tracked wrongly bend the shape."""
+        if np.mean(np.square(batch.shape)) > ODDEST_SHAPE:
+            raise TrackingLostError(NOT_ONE_BODY)
 
     def _lay(
         self, rest: RestBody, batch: BatchAlignment, sweeps: SurfaceSweeps

@@ -185,3 +185,28 @@ def test_a_shape_that_is_known_is_not_guessed(visit):
         assert np.array_equal(look(i)[0].state.shape, known)
     follower.restart()
     assert np.array_equal(look(14)[0].state.shape, known)
+
+
+def test_after_a_gap_the_body_is_found_anew(visit):
+    """Two seconds without a frame, in which they turned by 140 degrees: prediction would hold on to the old side."""
+    follower, landmarker, look = visit
+    for i in range(9):
+        look(i)
+    shopper = Shopper(seed=21)
+    for i in range(33, 37):
+        truth = shopper.state(i / 12.0, 0.09 + np.deg2rad(140.0) + 0.01 * i)
+        seen = shopper.observe(i, i / 12.0, truth)
+        landmarker.seen[i] = seen
+        sight = follower.step(seen.frame)
+        assert sight.state is not None
+        assert joint_errors(sight.state, truth).mean() < 0.05
+
+
+def test_slow_frames_are_no_gaps(visit):
+    follower, _, look = visit
+    starts = []
+    start = follower.tracker.start
+    follower.tracker.start = lambda *arguments: starts.append(1) or start(*arguments)
+    for i in range(0, 100, 12):
+        look(i, turn=0.001)
+    assert len(starts) == 1

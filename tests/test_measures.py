@@ -284,6 +284,16 @@ class TestBodies:
         assert {"chest_girth", "waist_girth", "shoulder_width"} <= set(measures)
         assert "calf" in measures.missing["calf_girth"]
 
+    def test_what_is_hardly_known_is_no_measure(self, model):
+        """The surface may be off by 12 mm: that is much of a wrist, and little of a chest."""
+        vertices, joints = random_body(model, 2)
+        vague = SurfaceError(offset_m=0.012)
+        measures = measure_body(model, vertices, joints, error=vague, sample_count=12)
+        assert "wrist_girth" in measures.missing
+        assert "may be off by" in measures.missing["wrist_girth"]
+        assert "chest_girth" in measures
+        assert all(measured.std_mm <= 0.2 * measured.value_mm for measured in measures.values())
+
     def test_heights_come_from_the_body_as_it_stood(self, model):
         vertices, joints = random_body(model, 2)
         stood = vertices * (1.0, 1.0, 0.99)

@@ -260,6 +260,7 @@ def make_scan(body):
         rmse_m=0.0021,
         keyframe_count=24,
         turn_seen=1.0,
+        unseen_turn=(0.0, 0.17),
         seconds=MappingProxyType({}),
     )
     height = Measurement("height", 1751.2, 1.9, "height", "ISO 8559-1 5.1.1", None, ())

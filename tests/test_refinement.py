@@ -12,10 +12,11 @@ from solver.body import canonical_pose, joint_transforms, rotation_matrices, sha
 from solver.errors import TrackingLostError
 from solver.fusion import outer_faces
 from solver.hair import scalp_vertices
-from solver.keyframes import Keyframe, KeyframeSelector, facing_angle
+from solver.keyframes import Keyframe, KeyframeSelector, facing_angle, widest_gap
 from solver.measures import measure_body
 from solver.model_fit import cotangent_laplacian
-from solver.refinement import RefinementSettings, reconstruct, refine
+from solver.one_body import two_body_gain
+from solver.refinement import TWO_BODY_GAIN, RefinementSettings, reconstruct, refine
 from solver.surface import outside_vertices, unique_edges
 from solver.thread_limit import thread_limit
 from solver.types import BodyState, Frame, Intrinsics, Observation
@@ -171,8 +172,47 @@ def test_views_of_an_empty_room_are_said(shopper, turn):
         Keyframe(shopper.empty_room(n, float(n)), shopper.T_wc, keyframe.state)
         for n, keyframe in enumerate(turn[0][:4])
     ]
-    with pytest.raises(TrackingLostError, match="start the turn again"):
+    with pytest.raises(TrackingLostError, match="do not fit one body"):
         reconstruct(MODEL, nobody, NOISE, QUICK)
+
+
+def test_views_of_two_people_are_no_body(shopper, turn):
+    """Someone else stands there from the middle of the turn on; the tracker took them for the first."""
+    other = Shopper(seed=5, distance=shopper.distance)
+    keyframes = list(turn[0])
+    for n in range(6, 12):
+        seen = other.observe(n, float(n), other.state(n, 2.0 * np.pi * n / 12))
+        keyframes[n] = replace(keyframes[n], observation=seen)
+    for chosen, one_person in ((turn[0], True), (keyframes, False)):
+        batch = BatchAlignment(MODEL, chosen, NOISE)
+        for count in (20, 20, 40, 40):
+            batch.align(count, 0.08, 0.006)
+        gain = two_body_gain(batch.opinions, [keyframe.state.captured_at for keyframe in chosen])
+        assert (gain < TWO_BODY_GAIN) == one_person, gain
+    steps = (*QUICK.shape_steps, (40, 0.06, 0.005), (40, 0.05, 0.005))
+    with pytest.raises(TrackingLostError, match="do not fit one body"):
+        reconstruct(MODEL, keyframes, NOISE, replace(QUICK, shape_steps=steps))
+
+
+def test_a_view_that_was_tracked_wrongly_is_left_out(shopper, turn):
+    keyframes = list(turn[0])
+    keyframes[6] = replace(keyframes[6], state=body_state(6, shopper.state(6.0, 0.3)))
+    found = reconstruct(MODEL, keyframes, NOISE, replace(QUICK, surface=False))
+    assert found.keyframe_count == 11
+    middle, width = found.unseen_turn
+    assert np.rad2deg(width) == pytest.approx(60.0, abs=6.0)
+    assert abs(np.rad2deg(middle)) == pytest.approx(180.0, abs=6.0)
+    offset = (found.vertices - true_canonical(shopper))[TRUNK]
+    offset -= offset.mean(0)
+    assert np.sqrt(np.square(offset).sum(1).mean()) < 0.012
+
+
+def test_widest_gap_is_where_nobody_faced(shopper):
+    states = [shopper.state(0.0, np.deg2rad(angle)) for angle in (-50.0, -20.0, 10.0, 60.0)]
+    middle, width = widest_gap(states)
+    assert np.rad2deg(middle) % 360.0 == pytest.approx(185.0, abs=0.5)
+    assert np.rad2deg(width) == pytest.approx(250.0, abs=0.5)
+    assert widest_gap([]) == (0.0, 2.0 * np.pi)
 
 
 def test_selector_keeps_the_best_of_each_sector(shopper):

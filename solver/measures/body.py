@@ -21,6 +21,8 @@ from solver.measures.uncertainty import SurfaceError, disturb
 from solver.team import Team
 
 SAMPLE_COUNT = 16
+LARGEST_DEVIATION = 0.2
+"""Of a measure's value, from which it is no measure."""
 LEAST_COVERAGE = 0.25
 STOOD_REACH_M = 0.03
 
@@ -152,10 +154,14 @@ def measure_body(
             reading = readings.values[key]
             spread = [sample[key].value for sample in samples if key in sample]
             unit = {"mm": 1e3, "l": 1e3, "m2": 1.0}[definition.unit]
+            deviation = _spread(np.array(spread), reading.value)
+            if deviation > LARGEST_DEVIATION * reading.value:
+                missing[key] = f"too little was seen to tell it: it may be off by {deviation / reading.value:.0%}"
+                continue
             values[key] = Measurement(
                 key,
                 unit * reading.value,
-                unit * _spread(np.array(spread), reading.value),
+                unit * deviation,
                 definition.class_,
                 definition.iso,
                 None if reading.level is None else 1e3 * reading.level,
