@@ -14,6 +14,7 @@ from game.protocol.snapshot import CameraMoment, Dressed, Guidance, Keeping, Sho
 from game.scan import Evidence
 from solver.cloth.dressing import Garment
 from solver.errors import ChevalError
+from solver.pose_motion import Stance
 from solver.types import DepthNoise, Frame, Mesh, Observation
 
 
@@ -148,6 +149,8 @@ class Sewn:
     garment: Garment
     heir: bool
     """The same particles as the garment before: it takes over where that one is."""
+    stance: Stance | None = None
+    """How the body stands that wears it so far; None: as it was draped."""
 
 
 @dataclass(frozen=True, slots=True)

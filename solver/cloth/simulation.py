@@ -17,6 +17,8 @@ from solver.kernels.contact import BodySurface, ContactSettings, farthest_way
 from solver.thread_limit import thread_limit
 
 GRAVITY = 9.81
+STRAY_M = 1.5
+"""Cloth this far outside the body's bounds was torn off it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +145,14 @@ class ClothSimulation:
 
     @property
     def broken(self) -> bool:
-        """True where some position is no number."""
-        return not np.isfinite(self.state.positions.sum(dtype=np.float64))
+        """True where some position is no number, or farther from the body than cloth can hang."""
+        low, high = self.positions.min(axis=0), self.positions.max(axis=0)
+        if not np.isfinite(low.sum() + high.sum()):
+            return True
+        if self.body is None:
+            return False
+        body = self.body.vertices
+        return bool((low < body.min(axis=0) - STRAY_M).any() or (high > body.max(axis=0) + STRAY_M).any())
 
     def step(self, body_vertices: NDArray[np.float32] | None = None, dt: float = 1.0 / 60.0) -> None:
         """Advance by `dt` [s] while the body moves evenly to `body_vertices` (V, 3) [m] (or stays where it is)."""

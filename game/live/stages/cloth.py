@@ -51,15 +51,16 @@ class _Worn:
 
 
 class _Coming:
-    """A garment on its way from the body in the pose that it was sewn in to where the shopper stands now.
+    """A garment on its way from the body as it stood when it was put on to where the shopper stands now.
 
     The body goes there joint by joint: on straight lines a limb that turns about itself would shrink to nothing on its
     way, and come out beside its sleeve.
     """
 
-    def __init__(self, worn: _Worn, sewn_in: Stance) -> None:
+    def __init__(self, worn: _Worn, draped: Stance, stance: Stance | None) -> None:
+        """`stance` is that of the body now; None: as it was `draped`."""
         self.worn = worn
-        self._sewn_in = self._stance = sewn_in
+        self._draped, self._stance = draped, stance or draped
         self._left: int | None = None
 
     def approach(self, wanted: Stance, posed: Callable[[Stance], NDArray[np.float32]]) -> bool:
@@ -67,9 +68,9 @@ class _Coming:
         body (V, 3) [m] that stands so."""
         garment = self.worn.garment
         if self._left is None:
-            carried = wanted.T_wb @ np.linalg.inv(self._sewn_in.T_wb)
+            carried = wanted.T_wb @ np.linalg.inv(self._stance.T_wb)
             garment.carry(carried[:3, :3], carried[:3, 3])
-            self._stance = Stance(self._sewn_in.pose, wanted.T_wb)
+            self._stance = Stance(self._stance.pose, wanted.T_wb)
             self._left = garment.steps_to(posed(wanted))
         for _ in range(min(ARRIVAL_STEPS, self._left)):
             self._stance = interpolate(self._stance, wanted, 1.0 / self._left)
@@ -77,7 +78,7 @@ class _Coming:
             self._left -= 1
         if garment.simulation.broken:
             garment.reset()
-            self._left = None
+            self._stance, self._left = self._draped, None
         return self._left == 0
 
 
@@ -181,13 +182,13 @@ class ClothStage:
             sewn.garment.take_over(self._coming.worn.garment)
             self._coming.worn = worn
         else:
-            self._coming = self._bring(worn, shopper)
+            self._coming = self._bring(worn, shopper, sewn.stance)
 
-    def _bring(self, worn: _Worn, shopper: Shopper) -> _Coming:
+    def _bring(self, worn: _Worn, shopper: Shopper, stance: Stance | None = None) -> _Coming:
         pose = canonical_pose(self._model, shopper.rest.joints)
         T_wb = np.eye(4)
         T_wb[:3, 3] = (worn.garment.home_body - self._posed(Stance(pose, T_wb), shopper)).mean(axis=0)
-        return _Coming(worn, Stance(pose, T_wb))
+        return _Coming(worn, Stance(pose, T_wb), stance)
 
     def _posed(self, stance: Stance, shopper: Shopper) -> NDArray[np.float32]:
         transforms = joint_transforms(self._model, shopper.rest.joints, stance.pose, stance.T_wb)

@@ -85,12 +85,12 @@ class TailorStage:
                 yield DRAPED_SHARE * next(work)
             except StopIteration as end:
                 garment = end.value
-        yield from self._bring(sewing, garment)
+        stance = yield from self._bring(sewing, garment)
         self._draped = worn.design, garment
-        return Sewn(sewing.order, sewing.number, worn, garment, heir=False)
+        return Sewn(sewing.order, sewing.number, worn, garment, False, stance)
 
-    def _bring(self, sewing: Sewing, garment: Garment) -> Generator[float, None, None]:
-        """Takes the garment from the A-pose to where the shopper is."""
+    def _bring(self, sewing: Sewing, garment: Garment) -> Generator[float, None, Stance | None]:
+        """Takes the garment from the A-pose to where the shopper is, and returns how they stood there."""
         shopper = sewing.shopper
         posed = skin(
             self._model,
@@ -99,16 +99,16 @@ class TailorStage:
         )
         lift = float(np.median(shopper.canonical[:, 2] - posed[:, 2]))
         avatar = Avatar(self._model, shopper.rest, garment, lift)
-        begun = False
+        stance = None
         for seconds, share in ((APPROACH_S, 0.2), (CATCH_UP_S, 0.05)):
-            stance = self._stance()
+            if (goal := self._stance()) is None:
+                return stance
             if stance is None:
-                return
-            if not begun:
-                avatar.stand_at(stance)
-                begun = True
+                avatar.stand_at(goal)
+            stance = goal
             for _ in avatar.moving(stance, seconds):
                 yield min(DRAPED_SHARE + share, 1.0)
+        return stance
 
     def close(self) -> None:
         """Gives everything back."""
