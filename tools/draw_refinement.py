@@ -12,17 +12,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
+from benchmarks._surface_errors import SEEN, canonical_body, dressed_truth, part_errors, seen_of_trunk_and_limbs
 from benchmarks._turntable import shifted, turned
 from capture.shopper import ShopperLandmarker
 from capture.simulated.camera import Mount
 from capture.simulated.source import SimulatedSource
 from game.assets import POSE_LANDMARKER, load_body_model
 from game.scan import Evidence, Scanner
-from solver.body import BodyModel, RestBody, canonical_pose, joint_transforms, rotation_matrices, shape_body, skin
+from solver.body import BodyModel, shape_body
 from solver.fusion import outer_faces
-from solver.kernels.voxel_warp import unskin_points
 from solver.normals import NormalField
 from solver.rasterizer import Rasterizer
 from solver.refinement import RefinementSettings, reconstruct
@@ -35,10 +34,7 @@ CAMERA = Intrinsics(290, 500, 590.0, 590.0, 144.5, 272.5)
 DISTANCE_M = 2.6
 YAWS = 0.35, 0.35 + np.pi
 SHRUNK = 0.65
-SEEN = 0.5
 HATCH_PX = 8
-LIMBS = tuple(f"{part}_{side}" for part in ("upper_arm", "lower_arm", "thigh", "calf") for side in "lr")
-ALIGNMENTS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +79,14 @@ def scanned(model: BodyModel, source: SimulatedSource) -> tuple[Evidence, Eviden
 
 def panels(model: BodyModel, source: SimulatedSource, whole: Evidence, quarter: Evidence) -> list[Panel]:
     """By shape alone, after every sweep, and by a quarter of a turn."""
-    truth = dressed(source)
+    truth = dressed_truth(source)
     noise = whole.source.noise
     assert noise is not None
     made = []
     for sweeps in range(RefinementSettings().sweeps + 1):
         body = reconstruct(model, whole.keyframes, noise, RefinementSettings(sweeps=sweeps, surface=False))
         if not made:
-            shaped = canonical(model, shape_body(model, body.shape))
+            shaped = canonical_body(model, shape_body(model, body.shape))
             made.append(judged(model, "shape and poses", shaped, truth, body.coverage))
         made.append(judged(model, f"sweep {sweeps + 1}", body.vertices, truth, body.coverage))
     body = reconstruct(model, quarter.keyframes, noise, RefinementSettings(surface=False))
@@ -98,44 +94,10 @@ def panels(model: BodyModel, source: SimulatedSource, whole: Evidence, quarter: 
     return made
 
 
-def canonical(model: BodyModel, rest: RestBody) -> NDArray[np.float32]:
-    """`rest` in the canonical A-pose, (V, 3)."""
-    return skin(model, rest.vertices, joint_transforms(model, rest.joints, canonical_pose(model, rest.joints)))
-
-
-def dressed(source: SimulatedSource) -> NDArray[np.float32]:
-    """What the camera saw, clothes and all, in the canonical A-pose: the model's vertices, (V, 3)."""
-    person, truth = source.person, source.truth(0)
-    model, joints = person.model, person.rest.joints
-    transforms = np.ascontiguousarray(joint_transforms(model, joints, truth.pose, truth.T_wb)[:, :3])
-    clothed, rest = np.ascontiguousarray(truth.clothed[: model.vertex_count]), np.empty((model.vertex_count, 3), "f4")
-    unskin_points(clothed, model.skin_joints, model.skin_weights, transforms, rest)
-    return canonical(model, RestBody(rest, joints))
-
-
 def judged(model: BodyModel, name: str, vertices: NDArray, truth: NDArray, coverage: NDArray) -> Panel:
-    """`vertices` with their distance from `truth`, outwards, each part of the body laid onto it by itself.
-
-    Two A-poses differ by where joints are thought to be; that is no error of the surface.
-    """
-    normals = NormalField(model.faces, model.vertex_count)(truth).astype(np.float64)
-    tree, found = cKDTree(truth), np.asarray(vertices, np.float64)
-    error = np.zeros(len(found))
-    for part in range(len(model.part_names)):
-        mine = np.flatnonzero(model.part_labels == part)
-        points = found[mine] - found[mine].mean(0) + truth[mine].mean(0)
-        for step in range(ALIGNMENTS + 1):
-            nearest = tree.query(points)[1]
-            n = normals[nearest]
-            offset = np.einsum("vi,vi->v", points - truth[nearest], n)
-            if step < ALIGNMENTS:
-                middle = points.mean(0)
-                rows = np.column_stack([np.cross(points - middle, n), n])
-                turn, shift = np.split(-np.linalg.lstsq(rows, offset, rcond=None)[0], 2)
-                points = middle + (points - middle) @ rotation_matrices(turn[None])[0].T + shift
-        error[mine] = offset
-    counted = np.isin(model.part_labels, [model.part(part) for part in ("trunk", *LIMBS)]) & (coverage > SEEN)
-    return Panel(name, found, error, counted, np.asarray(coverage, np.float32))
+    """`vertices` with their distance from `truth`."""
+    error, counted = part_errors(model, vertices, truth), seen_of_trunk_and_limbs(model, coverage)
+    return Panel(name, np.asarray(vertices, np.float64), error, counted, np.asarray(coverage, np.float32))
 
 
 def drawn(model: BodyModel, panel: Panel) -> NDArray[np.uint8]:
