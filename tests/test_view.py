@@ -376,9 +376,36 @@ def test_tucked_skin_does_not_poke_through(stage):
     assert bare_share() > 0.1
     stage.tuck_in()
     assert bare_share() == 0.0
-    stage.shade_folds()
     stage.remove_garments()
     assert bare_share() == 1.0
+
+
+def test_folds_are_shaded_a_direction_a_picture_and_kept_by_what_is_altered(stage):
+    put_figure(stage)
+    # Two sheets face to face: what lies between them sees little.
+    inner, faces, uv = sheet(0.4, 9)
+    apart = np.array([0, 0.02, 0], np.float32)
+    both, both_faces = np.concatenate([inner, inner - apart]), np.concatenate([faces, faces + len(inner)])
+    panels = np.concatenate([uv, uv])
+    stage.update_garment(stage.add_garment(both_faces.astype(np.int32), panels, "poplin"), both)
+    pictures = 1
+    while not stage.shade_folds_by_and_by(16):
+        assert (stage.folds[0] == 1.0).all()
+        pictures += 1
+    assert pictures == 16
+    (slowly,) = stage.folds
+    stage.shade_folds(16)
+    np.testing.assert_array_equal(stage.folds[0], slowly)
+    assert slowly.min() < 0.8
+    stage.remove_garments()
+    number = stage.add_garment(both_faces.astype(np.int32), panels, "poplin")
+    assert (stage.folds[0] == 1.0).all()
+    stage.keep_folds(number, slowly)
+    np.testing.assert_array_equal(stage.folds[0], slowly)
+    stage.keep_folds(number, slowly[1:])
+    np.testing.assert_array_equal(stage.folds[0], slowly)
+    stage.remove_garments()
+    assert stage.shade_folds_by_and_by()
 
 
 def test_paper_is_one_sheet_with_a_patch_around_the_person():

@@ -11,7 +11,7 @@ from game.view.display import Display
 from game.view.figures import mean_figure, outer_faces
 
 SETTLED_AFTER = 45
-"""Pictures after which a garment hangs as it will: it arrives creased, and the creases' shade would stay as stains."""
+"""Pictures after which a garment hangs as it will: it arrives creased, and its creases' shade would stay as stains."""
 
 
 class Dresser:
@@ -25,7 +25,7 @@ class Dresser:
         self._stage_fabrics: tuple[Worn, ...] = ()
         self._glass_fabrics: tuple[Worn, ...] = ()
         self._step = -1
-        self._settled_in = 0
+        self._settled_in, self._shaded = 0, True
 
     def show_body(self, shopper: Shopper) -> None:
         """The shopper's body on the stage, where it is not there already."""
@@ -47,11 +47,14 @@ class Dresser:
         versions = tuple(mesh.version for mesh, _ in dressed.garments)
         recut = versions != self._on_stage
         if recut:
+            folds = stage.folds
             stage.remove_garments()
             for (mesh, particles), worn in zip(dressed.garments, _worn(snapshot), strict=True):
                 stage.add_garment(
                     mesh.triangles, mesh.uv, worn.fabric, worn.printed, mesh.uv_triangles, np.asarray(particles)
                 )
+            for number, seen in enumerate(folds[: len(dressed.garments)]):
+                stage.keep_folds(number, seen)
             self._on_stage, self._stage_fabrics = versions, _worn(snapshot)
         elif self._stage_fabrics != _worn(snapshot):
             self._stage_fabrics = _worn(snapshot)
@@ -63,11 +66,11 @@ class Dresser:
             for number, (_, particles) in enumerate(dressed.garments):
                 stage.update_garment(number, particles)
         if recut:
-            self._settled_in = SETTLED_AFTER
+            self._settled_in, self._shaded = SETTLED_AFTER, False
         elif self._settled_in:
             self._settled_in -= 1
-        if recut or self._settled_in == 1:
-            stage.shade_folds(16)
+        elif not self._shaded:
+            self._shaded = stage.shade_folds_by_and_by()
         if recut:
             stage.tuck_in()
         else:
@@ -111,7 +114,7 @@ class Dresser:
         self._on_stage = self._in_glass = ()
         self._stage_fabrics = self._glass_fabrics = ()
         self._step = -1
-        self._settled_in = 0
+        self._settled_in, self._shaded = 0, True
 
 
 def _worn(snapshot: Snapshot) -> tuple[Worn, ...]:

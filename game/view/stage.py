@@ -21,7 +21,7 @@ from game.view.pipeline import Pipeline
 from game.view.quality import SOFTWARE, Quality
 from game.view.studio import POLISH, Studio
 from game.view.tailoring import line_distances, panel_of
-from solver.ambient import ambient_visibility
+from solver.ambient import AmbientVisibility
 from solver.errors import UsageError
 from solver.mesh import split_at_seams
 
@@ -80,7 +80,9 @@ class Stage:
         self._hair_depth = np.zeros(0, np.float32)
         self._garments: list[Model] = []
         self._edges: list[NDArray[np.float32]] = []
+        self._folds: list[NDArray[np.float32]] = []
         self._covering: Covering | None = None
+        self._shading: AmbientVisibility | None = None
         self._pictures = 0
         self._culled_from = np.full(3, np.inf)
         self.place_studio((0.0, 0.0))
@@ -149,6 +151,8 @@ class Stage:
         model = self._attach(Model("cloth", self.quality, faces, columns, rest, source, drawn_faces))
         model.path.set_attrib(CullFaceAttrib.make(CullFaceAttrib.M_cull_none))
         self._garments.append(model)
+        self._folds.append(np.ones(model.vertex_count, np.float32))
+        self._shading = None
         particle_edge = np.full(model.vertex_count, np.inf, np.float32)
         np.minimum.at(particle_edge, source, edge)
         self._edges.append(particle_edge)
@@ -171,6 +175,8 @@ class Stage:
             model.remove()
         self._garments.clear()
         self._edges.clear()
+        self._folds.clear()
+        self._shading = None
         self.tuck_in()
 
     def tuck_in(self) -> None:
@@ -210,15 +216,50 @@ class Stage:
         """
         if self._body is None or not self._garments:
             return
-        starts = np.cumsum([0, self._body.vertex_count, *(model.vertex_count for model in self._garments)])
+        self._shading = self._begin_shading(directions)
+        while not self._shading.go_on():
+            pass
+        self._end_shading()
+
+    def shade_folds_by_and_by(self, directions: int = 16) -> bool:
+        """`shade_folds` with one direction a picture, from how everything stood at the first; True once it is done."""
+        if self._body is None or not self._garments:
+            return True
+        self._shading = self._shading or self._begin_shading(directions)
+        if not self._shading.go_on():
+            return False
+        self._end_shading()
+        return True
+
+    @property
+    def folds(self) -> list[NDArray[np.float32]]:
+        """How much of its surroundings each particle of each garment was found to see, 0..1, (P,)."""
+        return list(self._folds)
+
+    def keep_folds(self, garment: int, seen: NDArray[np.float32]) -> None:
+        """Shades garment number `garment` as one of as many particles was, of which it is an alteration; another is
+        left as it is."""
+        if len(seen) == self._garments[garment].vertex_count:
+            self._folds[garment] = seen
+            self._garments[garment].set_column("ambient", seen[:, None])
+
+    def _begin_shading(self, directions: int) -> AmbientVisibility:
+        assert self._body is not None
         models = (self._body, *self._garments)
+        starts = np.cumsum([0, *(model.vertex_count for model in models)])
         vertices = np.concatenate([model.vertices for model in models])
         faces = np.concatenate(
             [model.faces + np.int32(start) for model, start in zip(models, starts[:-1], strict=True)]
         )
-        visible = ambient_visibility(vertices, faces, directions)
-        for model, start, stop in zip(self._garments, starts[1:-1], starts[2:], strict=True):
-            model.set_column("ambient", visible[start:stop, None])
+        return AmbientVisibility(vertices, faces, directions)
+
+    def _end_shading(self) -> None:
+        assert self._body is not None
+        assert self._shading is not None
+        ends = np.cumsum([self._body.vertex_count, *(model.vertex_count for model in self._garments)])
+        for garment, seen in enumerate(np.split(self._shading.share, ends[:-1])[1:]):
+            self.keep_folds(garment, seen)
+        self._shading = None
 
     def look_at_body(self, vertices: NDArray[np.float32], azimuth: float = 0.0, margin: float = 1.12) -> None:
         """Frame `vertices` [m], (V, 3), frame w, from the front or from `azimuth` [rad]."""
