@@ -9,7 +9,7 @@ from game.protocol.session import Session
 
 MOST_PER_S = 30.0
 """Pictures; more would, drawn by the processor, take its time from those who find out what to show."""
-CALM_PER_S = 15.0
+CALM_PER_S = 12.0
 """Pictures while a scanned body is computed: little moves, and all who wait do so for that."""
 EARLY = 0.85
 """News may begin a picture when so much of the time to the next one has passed: it follows a camera as fast."""

@@ -43,6 +43,8 @@ from solver.pose_motion import Stance
 
 WATCH_EVERY_S = 0.2
 """While nobody is served a look now and then is enough."""
+GLANCE_EVERY_S = 0.5
+"""While a body is computed, which wants the cores, it is enough to see that its owner has not left."""
 
 LOOKS_PER_S = 15.5, 60.0
 """At the mirror, at least and at most: where the cloth would be late, frames are passed over."""
@@ -245,7 +247,7 @@ class Works:
         if (captured := self._frames.take()) is None:
             return None
         if order.task in (Task.WATCH, Task.REFINE):
-            if now - self._watched_at < WATCH_EVERY_S:
+            if now - self._watched_at < (WATCH_EVERY_S if order.task is Task.WATCH else GLANCE_EVERY_S):
                 return None
             self._watched_at = now
         elif order.task is Task.FOLLOW and not self._pace.is_due(now, self.missed_beats):
