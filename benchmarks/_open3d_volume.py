@@ -45,7 +45,7 @@ class Open3dVolume:
         self._blocks: list[Any] = []
         for depth, T_wc in zip(turn.depths, turn.poses, strict=True):
             image = open3d.t.geometry.Image(self._tensor(np.array(depth)))
-            extrinsic = self._tensor(np.linalg.inv(T_wc))
+            extrinsic = self._tensor(np.ascontiguousarray(np.linalg.inv(T_wc)))
             begin = time.perf_counter(), time.process_time()
             blocks = self._volume.compute_unique_block_coordinates(
                 image, self._matrix, extrinsic, 1.0, FARTHEST_M, self._truncation
@@ -56,7 +56,7 @@ class Open3dVolume:
 
     def raycast(self, n: int, T_wc: np.ndarray) -> tuple[float, float]:
         """Depth and normals of view `n`, the times [ms]."""
-        extrinsic = self._tensor(np.linalg.inv(T_wc))
+        extrinsic = self._tensor(np.ascontiguousarray(np.linalg.inv(T_wc)))
         begin = time.perf_counter(), time.process_time()
         self._volume.ray_cast(
             self._blocks[n],

@@ -77,7 +77,8 @@ def _open3d(source: SimulatedSource, frames: list[Frame], voxel_m: float) -> dic
     matrix = tensor(np.array([[K.fx, 0.0, K.cx], [0.0, K.fy, K.cy], [0.0, 0.0, 1.0]]))
     times = []
     for frame in frames:
-        extrinsic = tensor(np.linalg.inv(source.truth(frame.sequence).T_wb) @ source.T_wc).inv()
+        T_bc = np.linalg.inv(source.truth(frame.sequence).T_wb) @ source.T_wc
+        extrinsic = tensor(np.ascontiguousarray(np.linalg.inv(T_bc)))
         depth = o3d.t.geometry.Image(tensor(np.array(frame.depth)))
         begin = time.perf_counter()
         blocks = volume.compute_unique_block_coordinates(depth, matrix, extrinsic, 1.0, 3.0, 6.0)

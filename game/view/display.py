@@ -23,6 +23,8 @@ RELEASED_AFTER = 3
 OVERWRITTEN = ((1 << 17, 1 << 28), (1 << 15, 1 << 26), (1 << 13, 1 << 25), (1 << 11, 1 << 24), (1 << 9, 1 << 23),
                (1 << 6, 1 << 21))  # fmt: skip
 """Sizes of blocks, and most that is laid out in blocks of each size [bytes]. Larger ones have pages of their own."""
+LOOKED_AT = 1 << 16
+"""After so much [bytes] it is seen where the blocks lie: Panda3D never gives back 32 bytes of each look."""
 
 
 class Display:
@@ -143,9 +145,11 @@ def overwrite_freed() -> None:
     leaves bodies and pictures in freed blocks: zeros are laid into them until there is no more room but new room."""
     blocks = []
     for size, most in OVERWRITTEN:
-        end = heap_end()
-        for _ in range((most if end else most >> 4) // size):
+        end, every = heap_end(), max(LOOKED_AT // size, 1)
+        for number in range((most if end else most >> 4) // size):
             block = PTA_uchar.empty_array(size)
             blocks.append(block)
-            if end and np.frombuffer(block, np.uint8).__array_interface__["data"][0] >= end:  # pyright: ignore
+            if not end or number % every:
+                continue
+            if np.frombuffer(block, np.uint8).__array_interface__["data"][0] >= end:  # pyright: ignore
                 break
