@@ -83,7 +83,7 @@ def scan_report(scan: Scan) -> MeasurementReport:
             "name": source.name,
             "frames": scan.frame_count,
             "seconds": round(scan.duration_s, 2),
-            **({"remarks": remarks} if (remarks := notes(scan)[1:]) else {}),
+            **({"remarks": said} if (said := remarks(scan)) else {}),
         },
     )
 
@@ -98,7 +98,12 @@ def paint_scan(scan: Scan, model: BodyModel) -> BodyPaint:
 
 def notes(scan: Scan) -> list[str]:
     """What the report says below the pictures."""
-    lines = [f"{scan.source.name}: {scan.frame_count} frames in {scan.duration_s:.1f} s."]
+    return [f"{scan.source.name}: {scan.frame_count} frames in {scan.duration_s:.1f} s.", *remarks(scan)]
+
+
+def remarks(scan: Scan) -> list[str]:
+    """What whoever uses the scan ought to know: sides that were not seen, a floor that was not in view."""
+    lines = list[str]()
     middle, width = scan.reconstruction.unseen_turn
     if width > LARGEST_GAP:
         side = SIDES[round(2.0 * middle / np.pi) % 4]

@@ -35,7 +35,7 @@ ODD_VIEW = 0.88
 MOST_ODD = 0.34
 """Share of such views from which nobody knows which are the odd ones."""
 SETTLED_STEPS = 3
-"""Steps of shape and poses after which odd views can be told."""
+"""Steps of shape and poses after which odd views can be told; of as few as that, all but the last."""
 TWO_BODY_GAIN = 130.0
 """Chi-square with 72 degrees of freedom; 19 to 86 were seen in turns of one person, 190 and more in those of two."""
 ODDEST_SHAPE = 2.5

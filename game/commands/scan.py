@@ -13,7 +13,7 @@ from capture.shopper import ShopperLandmarker
 from game.assets import POSE_LANDMARKER, load_body_model
 from game.console import Progress, report
 from game.scan import Scan, scan_source
-from game.scan_files import notes, write_scan
+from game.scan_files import remarks, write_scan
 from solver.errors import UsageError
 from solver.refinement import RefinementSettings
 
@@ -66,7 +66,7 @@ def summary(scan: Scan, out: Path) -> list[str]:
     body = scan.reconstruction
     seen = float(np.mean(body.coverage))
     lines.append(f"turned {np.rad2deg(abs(scan.turned)):.0f} degrees, {seen:.0%} of the surface seen")
-    lines += notes(scan)[1:]
+    lines += remarks(scan)
     for key, reason in scan.measurements.missing.items():
         lines.append(f"missing: {key}: {reason}")
     lines.append(f"written to {out}")

@@ -17,12 +17,11 @@ from game.live.guidance import Guide, cut_off, measure_stand
 from game.live.messages import Captured, Order, Task, Tracked, TurnNews
 from game.protocol.snapshot import CameraMoment, Guidance
 from game.scan import Evidence
-from game.turn import FULL_TURN, Turn
+from game.turn import FULL_TURN, LEAST_CONFIDENCE, Turn
 from solver.body import BodyModel
 from solver.errors import ChevalError, TrackingLostError
 from solver.types import Observation, read_only
 
-SURE = 0.35
 STAND_S = 2.5
 """Before a camera without depth one stands so long instead of turning."""
 TURNING = (Guidance.TURN, Guidance.KEEP_TURNING, Guidance.SLOWER)
@@ -100,7 +99,7 @@ class TrackStage:
         turn = self._watch_turn(order, captured, sight) if order.task is Task.SCAN else None
         observation, state = sight.observation, sight.state
         moment = CameraMoment(frame, self._follower.ground, self._outline(sight), state, captured.info.noise is None)
-        present = observation.landmarks is not None or (state is not None and state.confidence > SURE)
+        present = observation.landmarks is not None or (state is not None and state.confidence > LEAST_CONFIDENCE)
         return Tracked(order, present, moment, observation, turn, captured.info.noise)
 
     def _outline(self, sight: Sight) -> NDArray[np.uint8] | None:
@@ -110,7 +109,7 @@ class TrackStage:
         mask = sight.observation.mask if found is None else found
         if mask is not None:
             self._person = read_only((mask > 0.5).view(np.uint8) * np.uint8(255))
-        elif state is None or state.confidence < SURE:
+        elif state is None or state.confidence < LEAST_CONFIDENCE:
             self._person = None
         return self._person
 
@@ -128,7 +127,7 @@ class TrackStage:
         stand = None
         if sight.state is not None and ground is not None:
             turn.watch(sight.observation, ground, sight.state)
-            if sight.state.confidence > SURE:
+            if sight.state.confidence > LEAST_CONFIDENCE:
                 stand = measure_stand(self._model, sight.state, ground, frame)
         landmarks = sight.observation.landmarks
         guidance = self._guide.judge(
