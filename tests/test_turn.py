@@ -1,10 +1,12 @@
 """The turn is done when the person was seen from all sides, and not before."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from game.scan_files import SIDES
-from game.turn import FULL_TURN, Turn
+from game.scan_files import SIDES, remarks
+from game.turn import FULL_TURN, LARGEST_GAP, Turn
 from solver.types import BodyState, Frame, Ground, Observation
 from tests.shoppers import CAMERA, MODEL, Shopper
 
@@ -70,3 +72,20 @@ def test_sides_have_the_names_that_the_camera_sees(turn_to):
     hands = {side: truth.joints(MODEL)[MODEL.joint(f"hand_{side}")] for side in "lr"}
     nearer = min(hands, key=lambda side: np.linalg.norm(hands[side] - shopper.T_wc[:3, 3]))
     assert SIDES[1].endswith({"l": "left", "r": "right"}[nearer])
+
+
+@pytest.mark.parametrize(
+    ("middle", "side"),
+    [(0.1, "from the front"), (np.pi / 2, "from the right"), (-3.0, "from behind"), (-np.pi / 2, "from the left")],
+)
+def test_a_side_that_was_not_seen_is_said(middle, side):
+    scan = SimpleNamespace(
+        reconstruction=SimpleNamespace(unseen_turn=(middle, np.deg2rad(133.0))),
+        ground=SimpleNamespace(inlier_fraction=0.5),
+    )
+    (said,) = remarks(scan)
+    assert said.startswith(f"Not seen {side}, over 133 of the turn's 360 degrees")
+    scan.reconstruction.unseen_turn = middle, LARGEST_GAP
+    assert remarks(scan) == []
+    scan.ground.inlier_fraction = 0.0
+    assert remarks(scan) == ["No floor was in view; heights are left out."]
